@@ -1,0 +1,122 @@
+# hongbao. `make` alone prints the targets.
+# Variables: PKGS (packages to test), ARGS (arguments of demo and verify), FUZZTIME, RUN (-run of the tests).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PKGS     ?= ./...
+ARGS     ?=
+RUN      ?= .
+FUZZTIME ?= 10s
+
+GO     := go
+GOTEST := $(GO) run ./scripts/gotest
+LOCAL  := $(CURDIR)/.local
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Tools at the versions that CI uses, each in a directory named after its version.
+GOLANGCI_VERSION := v2.15.0
+BUF_VERSION      := v1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+GOLANGCI      := $(LOCAL)/bin/golangci-lint@$(GOLANGCI_VERSION)/golangci-lint
+BUF           := $(LOCAL)/bin/buf@$(BUF_VERSION)/buf
+PROTOC_GEN_GO := $(LOCAL)/bin/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)/protoc-gen-go
+
+.PHONY: help
+help: ## Print the targets
+	@awk -F ':.*## ' '/^##@/{print "\n" substr($$0,5)} /^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build and test
+
+.PHONY: build
+build: ## Build bin/hongbao
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/hongbao ./cmd/hongbao
+
+.PHONY: test
+test: ## Test everything on the embedded broker and Redis; ends with the counts
+	$(GOTEST) -run '$(RUN)' $(PKGS)
+
+.PHONY: race
+race: ## The same tests under the race detector
+	$(GOTEST) -race -run '$(RUN)' $(PKGS)
+
+.PHONY: test-real
+test-real: ## The end-to-end tests on a real Kafka and a real Redis, started and stopped here
+	scripts/with-real $(GOTEST) -count=1 -tags real -run '$(RUN)' $(PKGS)
+
+.PHONY: fuzz
+fuzz: ## Every fuzz test for FUZZTIME (10s)
+	scripts/fuzz '$(FUZZTIME)' $(PKGS)
+
+.PHONY: bench
+bench: ## The benchmarks of the Go packages; `hongbao bench` measures the whole path
+	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
+
+##@ Check
+
+.PHONY: lint
+lint: lint-go lint-proto lint-shell ## All linters: Go, module file, schemas, generated code, scripts
+
+.PHONY: lint-go
+lint-go: $(GOLANGCI) ## golangci-lint (which runs gofmt too) with and without the tag real; go.mod tidy
+	$(GOLANGCI) config verify
+	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --build-tags real ./...
+	$(GO) mod tidy -diff
+
+.PHONY: lint-proto
+lint-proto: $(BUF) $(PROTOC_GEN_GO) ## buf lint, buf breaking, and generated code as committed
+	BUF='$(BUF)' PROTOC_GEN_GO='$(PROTOC_GEN_GO)' scripts/lint-proto
+
+.PHONY: lint-shell
+lint-shell: ## shellcheck, where it is installed
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(scripts/shell-files); \
+	else echo 'lint-shell: skipped, shellcheck is not on the PATH (Debian: apt-get install shellcheck).'; fi
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format the Go code
+	$(GOLANGCI) fmt ./...
+
+.PHONY: proto
+proto: $(BUF) $(PROTOC_GEN_GO) ## Generate schemas/invitepb from schemas/proto
+	cd schemas && PATH='$(dir $(PROTOC_GEN_GO))':"$$PATH" '$(BUF)' generate
+
+##@ Run
+
+.PHONY: demo
+demo: ## Play a campaign; needs nothing but Go
+	$(GO) run ./cmd/hongbao demo $(ARGS)
+
+.PHONY: verify
+verify: ## Recompute what is in Kafka and compare (ARGS='--brokers HOST:PORT --redis HOST:PORT')
+	$(GO) run ./cmd/hongbao verify $(ARGS)
+
+.PHONY: kafka-local
+kafka-local: ## Start a real Apache Kafka on 127.0.0.1:9092, data below .local/
+	scripts/kafka-local start
+
+.PHONY: kafka-local-stop
+kafka-local-stop: ## Stop it
+	scripts/kafka-local stop
+
+.PHONY: redis-local
+redis-local: ## Start a Redis on 127.0.0.1:6379, data below .local/
+	scripts/redis-local start
+
+.PHONY: redis-local-stop
+redis-local-stop: ## Stop it
+	scripts/redis-local stop
+
+.PHONY: clean
+clean: kafka-local-stop redis-local-stop ## Stop both and remove what was built, data of the local parts included
+	rm -rf bin .local
+
+$(GOLANGCI):
+	GOBIN='$(@D)' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(BUF):
+	GOBIN='$(@D)' $(GO) install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+
+$(PROTOC_GEN_GO):
+	GOBIN='$(@D)' $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)
