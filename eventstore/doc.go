@@ -1,0 +1,30 @@
+// Package eventstore keeps what a worker has folded, beside what it still has to say to Kafka. It is the only room that knows
+// Pebble. Kafka stays the truth: everything here may lag, be lost or hold an unpublished tail, and is folded again from facts.
+//
+// What must never live here: what a fact means, what Kafka answered, who owns a partition. Values are bytes; only step boundaries,
+// outbox entries and the nodes mark are understood.
+//
+//	data/                         Store: one process, exclusive
+//	  LOCK  OWNER                 who holds it
+//	  STORE                       store id, format, partition count
+//	  p003/                       Partition 3, worked on by one goroutine
+//	    live-000002/              the Pebble directory in use: the highest number counts
+//	    at-<seq>-<hash>/          a checkpoint of the step that ended at seq
+//	    tmp-.../                  half built or half removed: swept at open
+//
+//	key space    key             value
+//	0x01 meta    'n'             nodes mark: last seq whose changes to nodes are written
+//	0x02 outbox  last seq        seq before the step, then the entry
+//	0x03 steps   last seq        Boundary: hash, clock, positions
+//	0x40..0x7f   the clients'    theirs
+//
+// Invariants, by number; the design's own rules (X1 to X11) are cited beside them:
+//
+//	E1  A commit is one Pebble batch: changes, entry, boundary, nodes mark and deletions, all or nothing (X2).
+//	E2  Kept entries follow each other without a gap and end at Last; without entries NodesSeq is Last's seq (X2, X8).
+//	E3  An entry goes only when it is published and its nodes are written, by a DeleteRange inside a later commit (X2).
+//	E4  Boundaries are kept from the oldest checkpoint on; without a checkpoint, from the first step (X5e, X8).
+//	E5  A directory gets a name that counts by one rename, after everything in it has been synced; a crash leaves the old or the new.
+//	E6  An error of the disk ends the process (Config.Fatal) and is never tried again; a corruption stops its partition alone.
+//	E7  Memory, queued memtables, files and snapshots are bounded (X9).
+package eventstore
