@@ -1,0 +1,81 @@
+package processor
+
+import (
+	"fmt"
+
+	"hongbao/projections"
+	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
+)
+
+// activateCampaigns makes the configured campaigns facts: the first fact under a version in a partition is
+// CampaignActivated, so that verify and replay need the topics only (domain.md section 5).
+func (w *worker) activateCampaigns() error {
+	for _, c := range w.x.cfg.Campaigns {
+		have, ok := w.state.Campaign(c.ID)
+		if ok && have.Rules.Version == c.Version && have.Rules.SHA256 == c.SHA256 {
+			continue
+		}
+		if p := contradicts(have, ok, c); p != nil {
+			return &Stop{
+				Partition: w.id, Rule: "domain 5", Expected: "the configured campaign file to be what is in force, or a higher version of it",
+				Found: p.Sentence, Remedy: "give the changed file a higher version, or deploy the file that is in force",
+			}
+		}
+		if err := w.activate(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contradicts says why c may not follow what is in force: the same version with another hash, or a lower one.
+func contradicts(have *projections.CampaignState, ok bool, c *schemas.Campaign) *schemas.Poison {
+	if !ok || c.Version > have.Rules.Version {
+		return nil
+	}
+	return &schemas.Poison{
+		Reason: pb.Reason_REASON_STALE_CHANGE,
+		Sentence: fmt.Sprintf("campaign %d version %d (sha256 %x) after version %d (sha256 %x) came into force",
+			c.ID, c.Version, c.SHA256[:6], have.Rules.Version, have.Rules.SHA256[:6]),
+	}
+}
+
+func (w *worker) activate(c *schemas.Campaign) error {
+	err := w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignActivated{CampaignActivated: &pb.CampaignActivated{
+		Campaign: c.ID, Version: c.Version, Sha256: c.SHA256[:], Text: string(c.Text),
+	}}}, schemas.FactCampaignActivated)
+	w.stock.changed(w.draft.seq)
+	return err
+}
+
+func (w *worker) applyCampaign(a *pb.CampaignApply) (*schemas.Poison, error) {
+	c, err := schemas.ParseCampaign("campaign apply", []byte(a.GetText()))
+	if err != nil {
+		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: err.Error()}, nil
+	}
+	have, ok := w.state.Campaign(c.ID)
+	if ok && have.Rules.Version == c.Version && have.Rules.SHA256 == c.SHA256 {
+		return nil, nil // a redelivery
+	}
+	if p := contradicts(have, ok, c); p != nil {
+		return p, nil
+	}
+	if w.x.cfg.CodeKeys.Demo() && c.ID != schemas.DemoCampaign().ID {
+		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf("campaign %d under the published demo key, which is good for campaign %d alone: set HONGBAO_CODE_KEYS", c.ID, schemas.DemoCampaign().ID)}, nil
+	}
+	return nil, w.activate(c)
+}
+
+// changeCampaign carries out pause, resume, stop and top-up, once per (campaign, number).
+func (w *worker) changeCampaign(c *pb.CampaignChange, offset int64) (*schemas.Poison, error) {
+	have, ok := w.state.Campaign(c.GetCampaign())
+	if !ok {
+		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_CAMPAIGN, Sentence: fmt.Sprintf("change %d of campaign %d, which is not known here", c.GetNumber(), c.GetCampaign())}, nil
+	}
+	if c.GetNumber() <= have.Change {
+		return nil, nil // a redelivery
+	}
+	w.stock.changed(w.draft.seq + 1)
+	return nil, w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{Change: c, Offset: offset}}}, schemas.FactCampaignChanged)
+}

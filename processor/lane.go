@@ -1,0 +1,291 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/schemas"
+)
+
+// transactionTimeout is below the session timeout: what a dead lane left open is over before its partitions move.
+const transactionTimeout = 8 * time.Second
+
+// lane is one Kafka client for the partitions of one core. Its client has lives: an outcome that is
+// unknown (X6), or a fence, ends the client, and every partition starts again at X5 under a new one.
+type lane struct {
+	x     *Processor
+	id    int
+	txnID string
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	owned map[int32]bool       // what the group gave us; the life takes them
+	open  map[int32]*partition // with their stores open, running or not
+	life  *life                // nil between two lives
+}
+
+// life is one client of a lane, from InitProducerID to Close.
+type life struct {
+	*lane
+	cl     *kgo.Client
+	ctx    context.Context //nolint:containedctx // a life is a context: everything of it ends with it
+	cancel context.CancelCauseFunc
+	tasks  sync.WaitGroup
+	queue  queue
+	topics map[string]schemas.Topic
+
+	amu    sync.Mutex
+	active map[int32]*partition
+}
+
+// run keeps the lane alive until ctx ends. It returns an error only where the process must exit (X1).
+func (l *lane) run(ctx context.Context) error {
+	var fences []time.Time
+	for ctx.Err() == nil {
+		err := l.live(ctx)
+		var le *laneError
+		if errors.As(err, &le) && le.fenced {
+			now := time.Now()
+			fences = append(fences, now)
+			if n := len(fences); n >= 3 && now.Sub(fences[n-3]) < time.Minute {
+				return fmt.Errorf("X1: transactional id %s was fenced three times in a minute: another process runs on a copy of this data directory; stop one of them and give each its own --data", l.txnID)
+			}
+		}
+		if ctx.Err() == nil {
+			l.log.Warn("lane starts again at X5", "lane", l.id, "rule", "X6", "error", err)
+			l.x.metrics.laneRestarts.Inc()
+			if pause(ctx, 20*time.Millisecond) != nil {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// live runs one life and waits for everything in it.
+func (l *lane) live(ctx context.Context) error {
+	f, err := l.begin(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.life = f
+	for p := range l.owned {
+		f.take(p)
+	}
+	l.mu.Unlock()
+	f.tasks.Go(f.dispatch)
+	f.tasks.Go(f.publishLoop)
+
+	<-f.ctx.Done()
+	l.mu.Lock()
+	l.life = nil
+	l.mu.Unlock()
+	f.cl.Close()
+	f.tasks.Wait()
+	return context.Cause(f.ctx)
+}
+
+// begin makes the client and its producer id, once per client life and before its first OffsetFetch (X1).
+func (l *lane) begin(ctx context.Context) (*life, error) {
+	cl, err := kgo.NewClient(append(l.x.clientOptions(), l.options()...)...)
+	if err != nil {
+		return nil, fmt.Errorf("lane %d: %w", l.id, err)
+	}
+	if _, _, err := cl.ProducerID(ctx); err != nil {
+		cl.Close()
+		return nil, fmt.Errorf("lane %d: producer id: %w", l.id, err)
+	}
+	f := &life{lane: l, cl: cl, active: map[int32]*partition{}, topics: map[string]schemas.Topic{}}
+	f.ctx, f.cancel = context.WithCancelCause(ctx)
+	f.queue.wake = make(chan struct{}, 1)
+	f.queue.room = make(chan struct{}, 1)
+	for t := range schemas.Topic(schemas.Inputs) {
+		f.topics[l.x.routes.names[t]] = t
+	}
+	return f, nil
+}
+
+// options are those of speed.md rules 3 and 11.
+func (l *lane) options() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.TransactionalID(l.txnID),
+		kgo.TransactionTimeout(transactionTimeout),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytes(recordBytesMax),
+		kgo.ProducerLinger(0),
+		kgo.MaxBufferedRecords(1 << 20),
+		kgo.MaxBufferedBytes(1 << 30),
+		kgo.ConcurrentTransactionsBackoff(time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return time.Millisecond }),
+		kgo.MetadataMinAge(10 * time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(50 * time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.WithPools(newRecordPool()),
+	}
+}
+
+// assign is called by the group's callback: it only notes the partition and starts its takeover.
+func (l *lane) assign(p int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owned[p] = true
+	if l.life != nil {
+		l.life.take(p)
+	}
+}
+
+// release keeps X7's revoke: no new steps, then the tail is published, at most until ctx is over;
+// then the client is closed. It never waits for a worker.
+func (l *lane) release(ctx context.Context, p int32) {
+	l.mu.Lock()
+	delete(l.owned, p)
+	f := l.life
+	l.mu.Unlock()
+	if f == nil {
+		return
+	}
+	f.amu.Lock()
+	part := f.active[p]
+	f.amu.Unlock()
+	if part == nil {
+		return
+	}
+	part.halt(errGone)
+	if err := f.queue.drained(ctx, part); err != nil {
+		f.fail(&laneError{during: fmt.Sprintf("publishing the tail of revoked partition %d", p), err: err})
+	}
+	f.forget(p)
+}
+
+// lose is release without a lease: nothing can be published any more, and what is under way must not
+// meet a later ownership of the same partition. So the client goes.
+func (l *lane) lose(p int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.owned, p)
+	if l.life != nil {
+		l.life.fail(&laneError{during: fmt.Sprintf("losing partition %d", p), err: errGone})
+	}
+}
+
+// fail ends the life; the first reason stays.
+func (f *life) fail(err error) { f.cancel(err) }
+
+// take starts the takeover of p by X5. The caller holds l.mu.
+func (f *life) take(p int32) {
+	f.tasks.Go(func() {
+		err := f.own(p)
+		var stop *Stop
+		switch {
+		case err == nil, errors.Is(err, errGone), f.ctx.Err() != nil:
+		case errors.As(err, &stop):
+			f.x.stopPartition(stop)
+		default:
+			f.fail(&laneError{during: fmt.Sprintf("taking partition %d", p), fenced: isFence(err), err: err})
+		}
+	})
+}
+
+// forget takes p out of the client and of the active set.
+func (f *life) forget(p int32) {
+	f.amu.Lock()
+	delete(f.active, p)
+	f.amu.Unlock()
+	gone := map[string][]int32{}
+	for name := range f.topics {
+		gone[name] = []int32{p}
+	}
+	f.cl.RemoveConsumePartitions(gone)
+}
+
+// dispatch polls the lane's client and hands each partition its records. When too much is folded and not
+// yet published, or read and not yet folded, it stops polling (X9): the client is the lane's own.
+func (f *life) dispatch() {
+	for f.ctx.Err() == nil {
+		if !f.waitForRoom() {
+			return
+		}
+		fetches := f.cl.PollRecords(f.ctx, pollRecordsMax)
+		if f.ctx.Err() != nil {
+			return
+		}
+		fetches.EachPartition(func(tp kgo.FetchTopicPartition) { f.deliver(&tp) })
+	}
+}
+
+func (f *life) waitForRoom() bool {
+	for f.unpublished() > unpublishedMax {
+		select {
+		case <-f.ctx.Done():
+			return false
+		case <-f.queue.room:
+		}
+	}
+	return true
+}
+
+// unpublished counts the events of this lane that were read and are not in a committed transaction.
+func (f *life) unpublished() int64 {
+	n := f.queue.events.Load()
+	f.amu.Lock()
+	defer f.amu.Unlock()
+	for _, part := range f.active {
+		n += part.box.waiting.Load()
+	}
+	return n
+}
+
+func (f *life) deliver(tp *kgo.FetchTopicPartition) {
+	f.amu.Lock()
+	part := f.active[tp.Partition]
+	f.amu.Unlock()
+	if part == nil {
+		return
+	}
+	topic := f.topics[tp.Topic]
+	if tp.Err != nil {
+		f.fetchFailed(tp, topic)
+		return
+	}
+	if len(tp.Records) == 0 {
+		return
+	}
+	if topic != schemas.TopicEvents && topic != schemas.TopicControl {
+		// Commands and retries wait in Kafka, not here: one fetch at a time.
+		f.cl.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+	}
+	part.box.put(topic, tp.Records)
+}
+
+func (f *life) fetchFailed(tp *kgo.FetchTopicPartition, topic schemas.Topic) {
+	var lost *kgo.ErrDataLoss
+	if !errors.Is(tp.Err, kerr.OffsetOutOfRange) && !errors.As(tp.Err, &lost) {
+		f.log.Warn("fetch failed", "topic", tp.Topic, "partition", tp.Partition, "error", tp.Err)
+		return
+	}
+	f.x.stopPartition(&Stop{
+		Partition: tp.Partition, Rule: "X5f",
+		Expected: fmt.Sprintf("%s to hold the offset that was read up to", topic), Found: tp.Err.Error(),
+		Remedy: "the topic was truncated, deleted or made again: restore it, or start a new group on new topics (--prefix)",
+	})
+}
+
+// resume lets the client fetch a topic again whose records have been taken.
+func (f *life) resume(t schemas.Topic, p int32) {
+	f.cl.ResumeFetchPartitions(map[string][]int32{f.x.routes.names[t]: {p}})
+}
+
+func isFence(err error) bool {
+	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) ||
+		errors.Is(err, kerr.InvalidProducerIDMapping) || errors.Is(err, kerr.InvalidTxnState)
+}

@@ -1,0 +1,81 @@
+package processor
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/fsm"
+	"hongbao/schemas"
+)
+
+// mailbox is how others reach a worker. It is locked once per delivery, never per event; what it
+// holds is bounded by what the lane polls (X9), by open_max for answers, and by hand for orders.
+type mailbox struct {
+	wake    chan struct{}
+	waiting atomic.Int64 // records of invite.events in it
+
+	mu      sync.Mutex
+	inputs  [schemas.Inputs][][]*kgo.Record
+	answers []fsm.Outcome
+	orders  []func(*worker)
+}
+
+func (b *mailbox) put(t schemas.Topic, recs []*kgo.Record) {
+	if t == schemas.TopicEvents {
+		b.waiting.Add(int64(len(recs)))
+	}
+	b.mu.Lock()
+	b.inputs[t] = append(b.inputs[t], recs)
+	b.mu.Unlock()
+	signal(b.wake)
+}
+
+func (b *mailbox) answer(o fsm.Outcome) {
+	b.mu.Lock()
+	b.answers = append(b.answers, o)
+	b.mu.Unlock()
+	signal(b.wake)
+}
+
+// order asks the worker to call fn between two steps.
+func (b *mailbox) order(fn func(*worker)) {
+	b.mu.Lock()
+	b.orders = append(b.orders, fn)
+	b.mu.Unlock()
+	signal(b.wake)
+}
+
+// inbox is what a worker has taken out of its mailbox: queues of its own, without a lock.
+type inbox struct {
+	inputs  [schemas.Inputs][][]*kgo.Record
+	answers []fsm.Outcome
+	orders  []func(*worker)
+}
+
+func (b *mailbox) takeInto(in *inbox) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for t := range b.inputs {
+		in.inputs[t] = append(in.inputs[t], b.inputs[t]...)
+		clear(b.inputs[t])
+		b.inputs[t] = b.inputs[t][:0]
+	}
+	in.answers = append(in.answers, b.answers...)
+	b.answers = b.answers[:0]
+	in.orders = append(in.orders, b.orders...)
+	clear(b.orders)
+	b.orders = b.orders[:0]
+}
+
+// clear drops what an earlier ownership left.
+func (b *mailbox) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting.Store(0)
+	for t := range b.inputs {
+		b.inputs[t] = nil
+	}
+	b.answers, b.orders = nil, nil
+}

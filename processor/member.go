@@ -1,0 +1,235 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Times of the group protocol (design.md section 4, "Ownership").
+const (
+	sessionTimeout    = 10 * time.Second
+	heartbeatInterval = 500 * time.Millisecond
+	rebalanceTimeout  = 20 * time.Second
+	revokePatience    = 3 * time.Second // X7: then the lane's client is closed
+)
+
+// lease is what the broker checks a transaction's offsets against (X7).
+type lease struct {
+	member     string
+	generation int32
+}
+
+// member is the instance's one group member. It reads nothing: it only decides who owns which partition.
+type member struct {
+	cl       *kgo.Client
+	group    string
+	instance string
+	topic    string // the subscribed topic, invite.events under the prefix
+	log      *slog.Logger
+
+	// The owner of partitions. Called from the group's callbacks, in their order, never concurrently.
+	take    func(p int32)
+	release func(ctx context.Context, ps []int32) // returns once the tails are published, or ctx is over
+	lose    func(ps []int32)
+
+	mu        sync.Mutex
+	owned     map[int32]bool
+	confirmed time.Time // when the last request that proved the lease was sent (monotonic)
+	forced    bool
+}
+
+func (m *member) options() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumerGroup(m.group),
+		kgo.ConsumeTopics(m.topic),
+		kgo.InstanceID(m.instance),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(sessionTimeout),
+		kgo.HeartbeatInterval(heartbeatInterval),
+		kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.OnPartitionsAssigned(m.onAssigned),
+		kgo.OnPartitionsRevoked(m.onRevoked),
+		kgo.OnPartitionsLost(m.onLost),
+	}
+}
+
+// start joins the group. Partitions arrive by callback.
+func (m *member) start(opts []kgo.Opt) error {
+	m.owned = map[int32]bool{}
+	cl, err := kgo.NewClient(append(opts, m.options()...)...)
+	if err != nil {
+		return fmt.Errorf("group member %s: %w", m.instance, err)
+	}
+	cl.PauseFetchTopics(m.topic)
+	m.mu.Lock()
+	m.cl = cl
+	m.mu.Unlock()
+	return nil
+}
+
+func (m *member) onAssigned(_ context.Context, cl *kgo.Client, got map[string][]int32) {
+	ps := got[m.topic]
+	m.mu.Lock()
+	for _, p := range ps {
+		m.owned[p] = true
+	}
+	// A kill in mid-revoke otherwise left a partition owned by nobody while the group was Stable.
+	force := !m.forced
+	m.forced = true
+	m.mu.Unlock()
+	m.log.Info("partitions assigned", "partitions", ps)
+	for _, p := range ps {
+		m.take(p)
+	}
+	if force {
+		cl.ForceRebalance()
+	}
+}
+
+// onRevoked keeps X7: the generation has moved already, so what ran under the old one is refused;
+// the tail is published under the new one while the partition is still in the owned set, then it leaves the set.
+func (m *member) onRevoked(ctx context.Context, _ *kgo.Client, got map[string][]int32) {
+	ps := got[m.topic]
+	if len(ps) == 0 {
+		return // also called with nothing when a session ends
+	}
+	ctx, cancel := context.WithTimeout(ctx, revokePatience)
+	defer cancel()
+	m.release(ctx, ps)
+	m.drop(ps)
+	m.log.Info("partitions revoked", "partitions", ps)
+}
+
+func (m *member) onLost(_ context.Context, _ *kgo.Client, got map[string][]int32) {
+	ps := got[m.topic]
+	if len(ps) == 0 {
+		return
+	}
+	m.drop(ps)
+	m.lose(ps)
+	m.log.Warn("partitions lost: the group went on without this instance", "partitions", ps)
+}
+
+func (m *member) drop(ps []int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range ps {
+		delete(m.owned, p)
+	}
+}
+
+// lease reads, under the lock that the callbacks take, first member id and generation, then ownership (X7):
+// a newer generation under older ownership would pass the broker's check and be a duplicate.
+func (m *member) lease(owned func(p int32)) (lease, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cl == nil {
+		return lease{}, false
+	}
+	id, gen := m.cl.GroupMetadata()
+	for p := range m.owned {
+		owned(p)
+	}
+	return lease{member: id, generation: gen}, id != "" && gen >= 0
+}
+
+func (m *member) owns(p int32) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owned[p]
+}
+
+// confirm notes that a request sent at t was answered as from the rightful owner.
+func (m *member) confirm(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t.After(m.confirmed) {
+		m.confirmed = t
+	}
+}
+
+// confirmedWithin says whether the lease was proved less than d ago on the monotonic clock (X11).
+func (m *member) confirmedWithin(d time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.confirmed.IsZero() && time.Since(m.confirmed) < d
+}
+
+// prove keeps X5b: a Heartbeat with our member id and generation is answered without error. While a
+// rebalance is under way it asks again as long as p is ours. A stranger's answer is errGone: the
+// callbacks will say what is ours, and nobody is fenced.
+func (m *member) prove(ctx context.Context, p int32) error {
+	for {
+		if !m.owns(p) {
+			return errGone
+		}
+		err := m.heartbeat(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, kerr.RebalanceInProgress), kerr.IsRetriable(err):
+		case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.FencedInstanceID):
+			return errGone
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *member) heartbeat(ctx context.Context) error {
+	l, ok := m.lease(func(int32) {})
+	if !ok {
+		return kerr.RebalanceInProgress
+	}
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation, req.InstanceID = m.group, l.member, l.generation, &m.instance
+	sent := time.Now()
+	resp, err := req.RequestWith(ctx, m.cl)
+	if err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return err
+	}
+	m.confirm(sent)
+	return nil
+}
+
+// leave takes the static member out of the group, so that the others get its partitions at once. The
+// member's own client is closed by then: it would join again.
+func (m *member) leave(ctx context.Context, cl *kgo.Client) error {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group = m.group
+	who := kmsg.NewLeaveGroupRequestMember()
+	who.InstanceID = &m.instance
+	req.Members = append(req.Members, who)
+	if _, err := req.RequestWith(ctx, cl); err != nil {
+		return fmt.Errorf("leave group %s as %s: %w", m.group, m.instance, err)
+	}
+	return nil
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

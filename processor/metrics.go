@@ -1,0 +1,126 @@
+package processor
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
+)
+
+// metrics are the counters of one Processor. Verdicts are counted by arrays of ready-made counters: no
+// look-up by label on the hot path.
+type metrics struct {
+	steps, transactions, laneRestarts prometheus.Counter
+	transactionSeconds                prometheus.Histogram
+	stopped                           *prometheus.GaugeVec
+	restoring                         *prometheus.GaugeVec
+	dead                              *prometheus.CounterVec
+	coupons, vouchers                 *prometheus.CounterVec
+
+	accepted, duplicate prometheus.Counter
+	refused             [reasons]prometheus.Counter
+}
+
+const reasons = 128
+
+func newMetrics(reg prometheus.Registerer, x *Processor) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(g)
+		return g
+	}
+	m := &metrics{
+		steps:        counter("hongbao_steps_total", "Steps that workers committed to Pebble."),
+		transactions: counter("hongbao_transactions_total", "Kafka transactions that lanes committed."),
+		laneRestarts: counter("hongbao_lane_restarts_total", "Lane clients that were closed and began again at X5."),
+		transactionSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hongbao_transaction_seconds", Help: "Time from a transaction's first request to its commit.",
+			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5},
+		}),
+		stopped:   gauge("hongbao_partition_stopped", "1 for a partition that stopped, by rule.", "partition", "rule"),
+		restoring: gauge("hongbao_restore_facts", "Facts of a running or the last restore.", "partition", "of"),
+		dead:      vec("hongbao_dead_letters_total", "Dead letters written, by topic and reason.", "topic", "reason"),
+		coupons:   vec("hongbao_coupon_transitions_total", "Transitions of coupons, by the state they lead to.", "to"),
+		vouchers:  vec("hongbao_voucher_transitions_total", "Transitions of vouchers, by event.", "event"),
+	}
+	reg.MustRegister(m.transactionSeconds)
+	verdicts := vec("hongbao_verdicts_total", "Verdicts on events, by kind and reason.", "verdict", "reason")
+	m.accepted = verdicts.WithLabelValues("ACCEPTED", "")
+	m.duplicate = verdicts.WithLabelValues("DUPLICATE", "")
+	for n, name := range pb.Reason_name {
+		if n >= 0 && n < reasons {
+			m.refused[n] = verdicts.WithLabelValues("REFUSED", trimReason(name))
+		}
+	}
+	reg.MustRegister(&lagCollector{x: x})
+	return m
+}
+
+func (m *metrics) verdict(kind schemas.FactKind, r schemas.Reason) {
+	switch kind {
+	case schemas.FactAccepted:
+		m.accepted.Inc()
+	case schemas.FactDuplicate:
+		m.duplicate.Inc()
+	default:
+		m.refused[r%reasons].Inc()
+	}
+}
+
+func (m *metrics) deadLetter(t schemas.Topic, r schemas.Reason) {
+	m.dead.WithLabelValues(t.String(), trimReason(r.String())).Inc()
+}
+
+func (m *metrics) coupon(to pb.CouponState) { m.coupons.WithLabelValues(to.String()).Inc() }
+
+func (m *metrics) voucher(ev pb.VoucherEvent) { m.vouchers.WithLabelValues(ev.String()).Inc() }
+
+func (m *metrics) restored(p int32, done, of int64) {
+	m.restoring.WithLabelValues(label(p), "done").Set(float64(done))
+	m.restoring.WithLabelValues(label(p), "all").Set(float64(of))
+}
+
+func trimReason(s string) string { return s[len("REASON_"):] }
+
+func label(p int32) string { return strconv.Itoa(int(p)) }
+
+// lagCollector tells at scrape time what waits: nothing of it is counted on the hot path.
+type lagCollector struct{ x *Processor }
+
+var (
+	unpublishedDesc = prometheus.NewDesc("hongbao_unpublished_events", "Events read and not yet in a committed transaction, by lane.", []string{"lane"}, nil)
+	committedDesc   = prometheus.NewDesc("hongbao_committed_seq", "Seq of the last committed fact, by partition.", []string{"partition"}, nil)
+)
+
+func (c *lagCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- unpublishedDesc
+	ch <- committedDesc
+}
+
+func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, l := range c.x.lanes {
+		l.mu.Lock()
+		f := l.life
+		l.mu.Unlock()
+		if f != nil {
+			ch <- prometheus.MustNewConstMetric(unpublishedDesc, prometheus.GaugeValue, float64(f.unpublished()), strconv.Itoa(l.id))
+		}
+	}
+	c.x.mu.Lock()
+	defer c.x.mu.Unlock()
+	for p, part := range c.x.live {
+		ch <- prometheus.MustNewConstMetric(committedDesc, prometheus.GaugeValue, float64(part.committed.Load()), label(p))
+	}
+}

@@ -1,0 +1,138 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"hongbao/schemas"
+)
+
+// noOffset is what OffsetFetch says where nothing was ever committed.
+const noOffset = -1
+
+// committed is the group's committed offset of one partition with its metadata (X4).
+type committed struct {
+	offset int64 // noOffset: none
+	meta   schemas.Metadata
+}
+
+// fetchCommitted asks for the committed offset of invite.events[p] with RequireStable, reading every
+// error code: kerr.UnstableOffsetCommit comes with offset -1 and no metadata and is not a first start (X5c).
+func (x *Processor) fetchCommitted(ctx context.Context, cl *kgo.Client, p int32) (committed, error) {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Group, req.RequireStable = x.cfg.Group, true
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = x.cfg.Group
+	t := kmsg.NewOffsetFetchRequestGroupTopic()
+	t.Topic, t.TopicID, t.Partitions = x.routes.names[schemas.TopicEvents], x.eventsID, []int32{p}
+	g.Topics = append(g.Topics, t)
+	req.Groups = append(req.Groups, g)
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return committed{}, fmt.Errorf("fetch committed offset of partition %d: %w", p, err)
+	}
+	if len(resp.Groups) != 1 {
+		return committed{}, fmt.Errorf("fetch committed offset of partition %d: %d groups answered", p, len(resp.Groups))
+	}
+	rg := resp.Groups[0]
+	if err := kerr.ErrorForCode(rg.ErrorCode); err != nil {
+		return committed{}, err
+	}
+	for _, rt := range rg.Topics {
+		for _, rp := range rt.Partitions {
+			if rp.Partition == p {
+				return readCommitted(&rp)
+			}
+		}
+	}
+	return committed{offset: noOffset}, nil
+}
+
+func readCommitted(rp *kmsg.OffsetFetchResponseGroupTopicPartition) (committed, error) {
+	if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+		return committed{}, err
+	}
+	c := committed{offset: rp.Offset}
+	if rp.Offset < 0 {
+		return committed{offset: noOffset}, nil
+	}
+	text := ""
+	if rp.Metadata != nil {
+		text = *rp.Metadata
+	}
+	meta, err := schemas.ParseMetadata(text)
+	if err != nil {
+		return committed{}, &Stop{
+			Partition: rp.Partition, Rule: "X4", Expected: "metadata of this program beside the committed offset",
+			Found:  fmt.Sprintf("offset %d with %q", rp.Offset, text),
+			Remedy: "another program commits under this group name: give hongbao a group of its own (--group)",
+		}
+	}
+	c.meta = meta
+	return c, nil
+}
+
+// commitOffsets is the door of a transaction (speed.md rule 1): TxnOffsetCommit before any produce, asked
+// again while the broker still writes the last transaction's markers. It returns the first error of any partition.
+func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID string, l lease, steps []*step) error {
+	id, epoch, err := cl.ProducerID(ctx)
+	if err != nil {
+		return fmt.Errorf("producer id: %w", err)
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = txnID, x.cfg.Group, id, epoch
+	req.MemberID, req.Generation, req.InstanceID = l.member, l.generation, &x.cfg.Instance
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID = x.routes.names[schemas.TopicEvents], x.eventsID
+	for _, s := range steps {
+		t.Partitions = append(t.Partitions, offsetOf(s))
+	}
+	req.Topics = append(req.Topics, t)
+	for {
+		sent := time.Now()
+		resp, err := req.RequestWith(ctx, cl)
+		if err != nil {
+			return fmt.Errorf("commit offsets in transaction: %w", err)
+		}
+		err = offsetsError(resp)
+		switch {
+		case err == nil:
+			x.member.confirm(sent)
+			return nil
+		case errors.Is(err, kerr.ConcurrentTransactions), errors.Is(err, kerr.CoordinatorLoadInProgress),
+			errors.Is(err, kerr.NotCoordinator), errors.Is(err, kerr.CoordinatorNotAvailable):
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+func offsetOf(s *step) kmsg.TxnOffsetCommitRequestTopicPartition {
+	at := &s.boundary
+	meta := schemas.Metadata{Seq: at.Seq, Hash: at.Hash, Positions: at.Positions, ClockMS: at.ClockMS}
+	b, _ := meta.AppendText(nil) // it never fails
+	text := string(b)
+	tp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	tp.Partition, tp.Offset, tp.LeaderEpoch, tp.Metadata = s.partition.id, at.Positions[schemas.TopicEvents], -1, &text
+	return tp
+}
+
+func offsetsError(resp *kmsg.TxnOffsetCommitResponse) error {
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/eventstore"
+	"hongbao/fsm"
+	"hongbao/projections"
+	"hongbao/schemas"
+)
+
+// sparesMax bounds the sealed steps that are kept for reuse; the last in is the first out, for its arena is warm.
+const sparesMax = 32
+
+// partition is one of the topic partitions while its store is open here. One goroutine at a time works on
+// it: its takeover, then its worker, then nobody.
+type partition struct {
+	id   int32
+	x    *Processor
+	lane *lane
+	log  *slog.Logger
+	box  mailbox
+
+	store *eventstore.Partition // nil before the first takeover
+	state *projections.State    // nil while the store says something else
+
+	committed atomic.Int64  // seq up to which facts are committed in Kafka
+	ticket    atomic.Uint64 // number of this ownership: a late answer to an earlier one is known by it (X11)
+	stopped   atomic.Bool   // by a Stop: it stays owned and does nothing
+
+	mu     sync.Mutex
+	halted context.CancelCauseFunc
+	ended  chan struct{} // closed when nobody works on it
+	spares []*step
+}
+
+func newPartition(l *lane, p int32) *partition {
+	part := &partition{id: p, x: l.x, lane: l, log: l.log, ended: make(chan struct{})}
+	part.box.wake = make(chan struct{}, 1)
+	return part
+}
+
+// rested is closed once nobody works on the partition.
+func (p *partition) rested() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
+// again claims a rested partition for a new takeover; nil if another was faster or its store is gone.
+func (p *partition) again() *partition {
+	p.lane.mu.Lock()
+	defer p.lane.mu.Unlock()
+	if p.lane.open[p.id] != p {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.ended:
+	default:
+		return nil
+	}
+	p.ended = make(chan struct{})
+	return p
+}
+
+// halt ends the worker after its present step. It does not wait.
+func (p *partition) halt(cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.halted != nil {
+		p.halted(cause)
+	}
+}
+
+// release ends the work: the store is closed unless the partition is still ours and will be taken again.
+func (p *partition) release() {
+	p.lane.mu.Lock()
+	keep := p.lane.owned[p.id] && !p.stopped.Load()
+	if !keep {
+		delete(p.lane.open, p.id)
+	}
+	p.lane.mu.Unlock()
+	if !keep && p.store != nil {
+		if err := p.store.Close(); err != nil {
+			p.log.Error("closing the store", "partition", p.id, "error", err)
+		}
+		p.store, p.state = nil, nil
+	}
+	p.mu.Lock()
+	p.halted = nil
+	close(p.ended)
+	p.mu.Unlock()
+}
+
+// published is called by the lane once a step's transaction is committed.
+func (p *partition) published(s *step) {
+	p.committed.Store(s.boundary.Seq)
+	p.store.Published(s.boundary.Seq)
+	signal(p.box.wake)
+}
+
+func (p *partition) spare() *step {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.spares); n > 0 {
+		s := p.spares[n-1]
+		p.spares = p.spares[:n-1]
+		return s
+	}
+	return &step{}
+}
+
+func (p *partition) recycle(s *step) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.spares) < sparesMax {
+		p.spares = append(p.spares, s)
+	}
+}
+
+// adopt makes the partition live: its unpublished tail goes to the queue, its inputs to the client.
+func (f *life) adopt(p *partition, s *settled) (*worker, error) {
+	committed := int64(0)
+	if s.offset != noOffset {
+		committed = s.meta.Seq
+	}
+	p.committed.Store(committed)
+	p.store.Published(committed)
+	p.ticket.Store(f.x.tickets.Add(1))
+	p.box.clear()
+	if err := f.x.member.prove(f.ctx, p.id); err != nil {
+		return nil, err
+	}
+	err := p.store.Entries(committed, func(at eventstore.Boundary, entry []byte) error {
+		st := p.spare()
+		st.partition, st.ticket, st.boundary, st.events, st.oldestMS = p, p.ticket.Load(), at, 0, 0
+		st.entry = append(st.entry[:0], entry...)
+		f.queue.push(st)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{partition: p, life: f, machine: fsm.NewMachine(), verifier: schemas.NewCodeVerifier(f.x.cfg.CodeKeys)}
+	w.out.source = strconv.AppendInt([]byte("/hongbao/"), int64(p.id), 10)
+	w.pos, w.clockMS = p.store.Last().Positions, p.store.Last().ClockMS
+	w.owner = f.x.cfg.Gate.Own(p.id, claimSource{p})
+	return w, nil
+}
+
+// work runs the worker on a thread of its own.
+func (f *life) work(w *worker) error {
+	ctx, halt := context.WithCancelCause(f.ctx)
+	defer halt(nil)
+	w.mu.Lock()
+	w.halted = halt
+	w.mu.Unlock()
+
+	f.amu.Lock()
+	f.active[w.id] = w.partition
+	f.amu.Unlock()
+	if !f.x.member.owns(w.id) {
+		f.forget(w.id)
+		return errGone
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	for t := range schemas.Topic(schemas.Inputs) {
+		from[f.x.routes.names[t]] = map[int32]kgo.Offset{w.id: kgo.NewOffset().At(w.pos[t])}
+	}
+	f.cl.AddConsumePartitions(from)
+	f.x.started(w.partition)
+	defer f.x.ended(w.partition)
+
+	err := f.x.pin(w.id)
+	if err == nil {
+		err = w.run(ctx)
+	}
+	if err != nil {
+		w.state = nil // it may hold what the store does not
+	}
+	var stop *Stop
+	if errors.As(err, &stop) {
+		w.stopped.Store(true)
+		f.forget(w.id)
+	}
+	return err
+}

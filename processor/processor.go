@@ -1,0 +1,290 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"hongbao/eventstore"
+	"hongbao/fsm"
+	"hongbao/internal/topiclog"
+	"hongbao/schemas"
+)
+
+// drainPatience is how long a stopping process publishes its tails before it leaves the group.
+const drainPatience = 5 * time.Second
+
+// Processor is one process of a group: its member, lanes and workers. Use it once.
+type Processor struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	routes  routes
+	tickets atomic.Uint64
+
+	store    *eventstore.Store
+	topics   *topiclog.Client
+	plain    *kgo.Client // no group, no transactions: offsets of the dead, leaving
+	eventsID [16]byte
+	member   *member
+	lanes    []*lane
+	pool     *fsm.Pool
+
+	mu    sync.Mutex
+	live  map[int32]*partition
+	stops map[int32]*Stop
+	fatal chan error
+}
+
+// New validates the configuration. Nothing is opened before Run.
+func New(cfg Config) (*Processor, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	x := &Processor{
+		cfg: cfg, log: cfg.Logger, live: map[int32]*partition{}, stops: map[int32]*Stop{}, fatal: make(chan error, 1),
+	}
+	x.metrics = newMetrics(cfg.Metrics, x)
+	x.routes.partitions = cfg.Partitions
+	for t := range schemas.Topics {
+		x.routes.names[t] = t.Name(cfg.Prefix)
+	}
+	return x, nil
+}
+
+func (x *Processor) now() time.Time { return x.cfg.Now() }
+
+// Run works until ctx ends, then finishes: no new steps, the tails published, the group left, the stores
+// closed. Its error is nil, or says in a sentence why the process cannot go on.
+func (x *Processor) Run(ctx context.Context) (err error) {
+	if err := x.open(ctx); err != nil {
+		return errors.Join(err, x.close())
+	}
+	defer func() { err = errors.Join(err, x.close()) }()
+
+	base, end := context.WithCancel(context.WithoutCancel(ctx)) // what must outlive ctx for the drain
+	defer end()
+	var g errgroup.Group
+	g.Go(func() error { return x.cfg.Gate.Run(base) })
+	g.Go(func() error { return x.pool.Run(base) })
+	g.Go(func() error { x.keepStock(base); return nil })
+	g.Go(func() error { x.keepLease(base); return nil })
+	for _, l := range x.lanes {
+		g.Go(func() error {
+			err := l.run(base)
+			if err != nil {
+				x.fail(err)
+			}
+			return nil
+		})
+	}
+	if err := x.member.start(x.memberOptions()); err != nil {
+		end()
+		return errors.Join(err, g.Wait())
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-x.fatal:
+	}
+	x.drain(base)
+	end()
+	return errors.Join(err, g.Wait())
+}
+
+// open takes the data directory, dials, and refuses what would go wrong later.
+func (x *Processor) open(ctx context.Context) error {
+	var err error
+	if x.store, err = eventstore.Open(x.cfg.Store); err != nil {
+		return err
+	}
+	if x.topics, err = topiclog.Dial(ctx, topiclog.Config{Brokers: x.cfg.Brokers, Prefix: x.cfg.Prefix, ClientID: x.clientID(), Options: x.cfg.Kafka}); err != nil {
+		return err
+	}
+	if x.plain, err = kgo.NewClient(x.clientOptions()...); err != nil {
+		return fmt.Errorf("processor: %w", err)
+	}
+	if err := x.findTopics(ctx); err != nil {
+		return err
+	}
+	if x.pool, err = fsm.NewPool(fsm.PoolConfig{
+		Issuer: x.cfg.Issuer, Limiter: x.cfg.Limiter, Ready: x.ready, Deliver: x.deliver,
+	}); err != nil {
+		return err
+	}
+	x.member = &member{
+		group: x.cfg.Group, instance: x.cfg.Instance, topic: x.routes.names[schemas.TopicEvents], log: x.log,
+		take: x.take, release: x.release, lose: x.lose,
+	}
+	n := x.cfg.Lanes
+	if n == 0 {
+		n = len(cpus())
+	}
+	for i := range min(n, int(x.cfg.Partitions)) {
+		x.lanes = append(x.lanes, &lane{
+			x: x, id: i, txnID: fmt.Sprintf("%s%s/%d", x.txnPrefix(), x.store.ID(), i), log: x.log,
+			owned: map[int32]bool{}, open: map[int32]*partition{},
+		})
+	}
+	return nil
+}
+
+// findTopics sees that every topic is there with the partition count that the state was made for.
+func (x *Processor) findTopics(ctx context.Context) error {
+	found, err := kadm.NewClient(x.plain).ListTopics(ctx, x.routes.names[:]...)
+	if err != nil {
+		return fmt.Errorf("processor: list topics: %w", err)
+	}
+	for _, name := range x.routes.names {
+		t := found[name]
+		if t.Err != nil {
+			return fmt.Errorf("processor: topic %s: %w; run `hongbao topics create`", name, t.Err)
+		}
+		if n := len(t.Partitions); n != int(x.cfg.Partitions) {
+			return fmt.Errorf("processor: topic %s has %d partitions, the configuration says %d: a changed count would send chains to other workers, so nothing is started", name, n, x.cfg.Partitions)
+		}
+	}
+	x.eventsID = found[x.routes.names[schemas.TopicEvents]].ID
+	return nil
+}
+
+func (x *Processor) close() error {
+	var errs []error
+	if x.topics != nil {
+		x.topics.Close()
+	}
+	if x.plain != nil {
+		x.plain.Close()
+	}
+	if x.store != nil {
+		errs = append(errs, x.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// drain is the order of a shutdown: halt the workers, publish their tails under the lease that still
+// holds, then leave the group. What cannot be published in time stays in Pebble as an unpublished tail.
+func (x *Processor) drain(ctx context.Context) {
+	tails, cancel := context.WithTimeout(ctx, drainPatience)
+	defer cancel()
+	var owned []int32
+	x.member.lease(func(p int32) { owned = append(owned, p) })
+	x.release(tails, owned)
+	x.member.drop(owned)
+	x.member.cl.Close()
+	bye, cancel2 := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel2()
+	if err := x.member.leave(bye, x.plain); err != nil {
+		x.log.Warn("the group will notice after the session timeout", "error", err)
+	}
+}
+
+func (x *Processor) fail(err error) {
+	select {
+	case x.fatal <- err:
+	default:
+	}
+}
+
+func (x *Processor) clientID() string { return "hongbao/" + x.cfg.Instance + "/" + x.cfg.Address }
+
+// txnPrefix begins every transactional id of the group (X1).
+func (x *Processor) txnPrefix() string { return "hongbao/" + x.cfg.Prefix + x.cfg.Group + "/" }
+
+func (x *Processor) clientOptions() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(x.cfg.Brokers...), kgo.ClientID(x.clientID())}
+	return append(opts, x.cfg.Kafka...)
+}
+
+func (x *Processor) memberOptions() []kgo.Opt { return x.clientOptions() }
+
+func (x *Processor) laneOf(p int32) *lane { return x.lanes[int(p)%len(x.lanes)] }
+
+func (x *Processor) take(p int32) {
+	x.mu.Lock()
+	delete(x.stops, p)
+	x.mu.Unlock()
+	x.laneOf(p).assign(p)
+}
+
+func (x *Processor) release(ctx context.Context, ps []int32) {
+	var wg sync.WaitGroup
+	for _, p := range ps {
+		wg.Go(func() { x.laneOf(p).release(ctx, p) })
+	}
+	wg.Wait()
+}
+
+func (x *Processor) lose(ps []int32) {
+	for _, p := range ps {
+		x.laneOf(p).lose(p)
+	}
+}
+
+// started and ended keep the list of partitions that have a worker now.
+func (x *Processor) started(p *partition) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.live[p.id] = p
+}
+
+func (x *Processor) ended(p *partition) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.live[p.id] == p {
+		delete(x.live, p.id)
+	}
+}
+
+func (x *Processor) running(p int32) *partition {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.live[p]
+}
+
+// stopPartition stops one partition loudly and alone; its neighbours go on.
+func (x *Processor) stopPartition(s *Stop) {
+	x.mu.Lock()
+	part := x.live[s.Partition]
+	if x.stops[s.Partition] == nil {
+		x.stops[s.Partition] = s
+	}
+	x.mu.Unlock()
+	x.log.Error("partition stopped", "partition", s.Partition, "rule", s.Rule, "expected", s.Expected, "found", s.Found, "remedy", s.Remedy)
+	x.metrics.stopped.WithLabelValues(label(s.Partition), s.Rule).Set(1)
+	if part != nil {
+		part.stopped.Store(true)
+		part.halt(s)
+	}
+}
+
+// keepLease proves the lease about once a second, so that the issuer may be asked (X11) also when nothing
+// is being committed.
+func (x *Processor) keepLease(ctx context.Context) {
+	for pause(ctx, time.Second) == nil {
+		if x.member.confirmedWithin(time.Second) {
+			continue
+		}
+		beat, cancel := context.WithTimeout(ctx, 3*time.Second)
+		if err := x.member.heartbeat(beat); err != nil && ctx.Err() == nil {
+			x.log.Debug("the lease is not proved", "rule", "X11", "error", err)
+		}
+		cancel()
+	}
+}
+
+// pin puts the calling worker's thread on core p mod cores, as Config.Pin says.
+func (x *Processor) pin(p int32) error {
+	list := cpus()
+	if x.cfg.Pin == PinOff || (x.cfg.Pin == PinAuto && len(list) < int(x.cfg.Partitions)) {
+		return nil
+	}
+	return pinThread(list[int(p)%len(list)])
+}

@@ -1,0 +1,166 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/schemas"
+)
+
+// factPatience is how long X5d waits for the fact that the committed metadata names:
+// its marker may come a few milliseconds after the offset's.
+const factPatience = 30 * time.Second
+
+// settled is what Kafka says of a partition once nothing of ours is under way there.
+type settled struct {
+	committed
+	start, end int64 // of facts[p]: log start and last stable offset
+}
+
+// settle keeps X5 b, c and d for partition p: prove the lease, end every transaction of ours that blocks,
+// and see that the fact log ends with the step that the committed offset names. The lane's client is
+// initialised already (X1, X5a).
+func (x *Processor) settle(ctx context.Context, cl *kgo.Client, p int32) (settled, error) {
+	if err := x.member.prove(ctx, p); err != nil {
+		return settled{}, err
+	}
+	var s settled
+	for {
+		var err error
+		s, err = x.look(ctx, cl, p)
+		switch {
+		case err == nil:
+			return s, x.checkFacts(ctx, p, &s)
+		case errors.Is(err, errUnsettled):
+			if err := x.member.prove(ctx, p); err != nil {
+				return settled{}, err
+			}
+			if err := x.fence(ctx, cl, p); err != nil {
+				return settled{}, err
+			}
+		case kerr.IsRetriable(err):
+		default:
+			return settled{}, err
+		}
+		if err := pause(ctx, 2*time.Millisecond); err != nil {
+			return settled{}, err
+		}
+	}
+}
+
+// errUnsettled: a transaction is still open on the offset or on facts[p].
+var errUnsettled = errors.New("a transaction is open")
+
+func (x *Processor) look(ctx context.Context, cl *kgo.Client, p int32) (settled, error) {
+	c, err := x.fetchCommitted(ctx, cl, p)
+	if errors.Is(err, kerr.UnstableOffsetCommit) {
+		return settled{}, errUnsettled
+	}
+	if err != nil {
+		return settled{}, err
+	}
+	s := settled{committed: c}
+	topic := x.routes.names[schemas.TopicFacts]
+	adm := kadm.NewClient(cl)
+	stable, err := adm.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return settled{}, fmt.Errorf("last stable offset of %s: %w", topic, err)
+	}
+	high, err := adm.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return settled{}, fmt.Errorf("end of %s: %w", topic, err)
+	}
+	low, err := adm.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return settled{}, fmt.Errorf("start of %s: %w", topic, err)
+	}
+	lso, ok1 := stable.Lookup(topic, p)
+	hw, ok2 := high.Lookup(topic, p)
+	lo, ok3 := low.Lookup(topic, p)
+	if err := errors.Join(lso.Err, hw.Err, lo.Err); err != nil {
+		return settled{}, err
+	}
+	if !ok1 || !ok2 || !ok3 {
+		return settled{}, fmt.Errorf("topic %s has no partition %d", topic, p)
+	}
+	s.start, s.end = lo.Offset, lso.Offset
+	if lso.Offset < hw.Offset {
+		return settled{}, errUnsettled
+	}
+	return s, nil
+}
+
+// checkFacts keeps X5d: the last fact is the one that the metadata names, with its hash. It is asked also
+// when Pebble agrees: a broker that lost data must be noticed now.
+func (x *Processor) checkFacts(ctx context.Context, p int32, s *settled) error {
+	deadline := time.Now().Add(factPatience)
+	for {
+		last, err := x.lastFact(ctx, p, s.start, s.end)
+		if err != nil {
+			return err
+		}
+		stop := s.compare(p, last)
+		if stop == nil || last.seq >= s.meta.Seq || s.offset == noOffset {
+			return stop.orNil()
+		}
+		if time.Now().After(deadline) {
+			return stop
+		}
+		if err := pause(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+		fresh, err := x.look(ctx, x.plain, p)
+		if err != nil && !errors.Is(err, errUnsettled) {
+			return err
+		}
+		if err == nil {
+			s.end = fresh.end
+		}
+	}
+}
+
+func (s *Stop) orNil() error {
+	if s == nil {
+		return nil
+	}
+	return s
+}
+
+func (s *settled) compare(p int32, last factEnd) *Stop {
+	switch {
+	case s.offset == noOffset && last.seq == 0:
+		return nil
+	case s.offset == noOffset:
+		return &Stop{
+			Partition: p, Rule: "X5d", Expected: "a committed offset beside the facts",
+			Found:  fmt.Sprintf("none, and facts up to seq %d", last.seq),
+			Remedy: fmt.Sprintf("if the group was empty for longer than offsets.retention.minutes, run `hongbao topics adopt %d`", p),
+		}
+	case last.seq == s.meta.Seq && last.hash == s.meta.Hash:
+		return nil
+	case last.seq == s.meta.Seq:
+		return &Stop{
+			Partition: p, Rule: "X5d", Expected: fmt.Sprintf("hash %x at seq %d", s.meta.Hash, s.meta.Seq),
+			Found:  fmt.Sprintf("hash %x in the fact log", last.hash),
+			Remedy: "the fact log and the committed offset are of different histories: restore the topic, or compare with `hongbao verify`",
+		}
+	case last.seq > s.meta.Seq:
+		return &Stop{
+			Partition: p, Rule: "X5d", Expected: fmt.Sprintf("the fact log to end at seq %d, which the committed offset names", s.meta.Seq),
+			Found:  fmt.Sprintf("facts up to seq %d", last.seq),
+			Remedy: "someone reset the group's offset or wrote facts outside a transaction: `hongbao verify` names the first difference",
+		}
+	default:
+		return &Stop{
+			Partition: p, Rule: "X5d", Expected: fmt.Sprintf("the fact with seq %d, which the committed offset names", s.meta.Seq),
+			Found:  fmt.Sprintf("facts up to seq %d after %s", last.seq, factPatience),
+			Remedy: "the broker lost facts: restore the topic from a replica or a backup before this partition goes on",
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hongbao/fsm"
+	"hongbao/projections"
+	pb "hongbao/schemas/invitepb"
+)
+
+// stockPatience bounds what a worker waits for the issuer's bookkeeping before it goes on with its inputs.
+const stockPatience = 2 * time.Second
+
+// stockDuty is what a worker owes the issuer: stock of campaigns and top-ups, each taking effect once
+// however often it is said, and the answers that facts know, where the issuer's memory has lost them (X10).
+type stockDuty struct {
+	seq     int64 // of the fact that changed a campaign; 0: nothing to say
+	missing bool
+	retryAt time.Time
+}
+
+func (d *stockDuty) changed(seq int64) { d.seq = max(seq, 1) }
+
+// declareStock pays the duty once the facts that it rests on are committed.
+func (w *worker) declareStock(ctx context.Context, committed int64) {
+	d := &w.stock
+	due := d.missing || (d.seq > 0 && d.seq <= max(committed, 1))
+	if !due || w.now.Before(d.retryAt) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, stockPatience)
+	defer cancel()
+	if err := w.sayStock(ctx); err != nil {
+		d.retryAt = w.now.Add(time.Second)
+		w.log.Warn("stock is not declared yet", "rule", "X10", "partition", w.id, "error", err)
+		return
+	}
+	*d = stockDuty{}
+}
+
+func (w *worker) sayStock(ctx context.Context) error {
+	var err error
+	w.state.EachCampaign(func(c *projections.CampaignState) {
+		if err != nil {
+			return
+		}
+		if err = w.x.cfg.Stock.Declare(ctx, c.Rules); err != nil {
+			err = fmt.Errorf("declare campaign %d: %w", c.Rules.ID, err)
+			return
+		}
+		for _, t := range c.TopUps {
+			if err != nil {
+				return
+			}
+			err = w.x.cfg.Stock.TopUp(ctx, fsm.TopUp{
+				Campaign: c.Rules.ID, Number: t.Number, Kind: t.Coupon, Pieces: t.StockDelta,
+				Currency: t.Currency, BudgetMinor: t.BudgetMinor,
+			})
+		}
+	})
+	if err != nil || !w.stock.missing {
+		return err
+	}
+	r, err := w.x.cfg.Stock.Rebuild(ctx, w.id, w.finalAnswers)
+	if err == nil {
+		w.log.Info("issuer's answers restored from facts", "partition", w.id, "answers", r.Answers, "restored", r.Restored, "contradicted", r.Contradicted)
+	}
+	return err
+}
+
+// finalAnswers yields what the facts say of coupons whose present round has a final answer.
+func (w *worker) finalAnswers(yield func(fsm.Remembered) error) error {
+	return w.state.EachCoupon(func(c *projections.Coupon) error {
+		a := finalAnswer(c)
+		if a == fsm.NoAnswer {
+			return nil
+		}
+		return yield(fsm.Remembered{
+			Key:    fsm.Key{Campaign: c.Campaign, ID: c.ID, Round: c.Round},
+			Answer: a, Kind: c.Kind, ValueMinor: c.ValueMinor, Currency: c.Currency,
+		})
+	})
+}
+
+func finalAnswer(c *projections.Coupon) fsm.Answer {
+	switch {
+	case c.State == pb.CouponState_COUPON_STATE_COMPLETED:
+		return fsm.Done
+	case c.Reason == pb.Reason_REASON_OUT_OF_STOCK && c.State == pb.CouponState_COUPON_STATE_FAILED:
+		return fsm.OutOfStock
+	case c.Reason == pb.Reason_REASON_OUT_OF_BUDGET && c.State == pb.CouponState_COUPON_STATE_FAILED:
+		return fsm.OutOfBudget
+	case c.Reason == pb.Reason_REASON_ISSUER_REJECTED && c.State == pb.CouponState_COUPON_STATE_DEAD:
+		return fsm.Refused
+	}
+	return fsm.NoAnswer
+}
+
+// keepStock watches for an issuer that has forgotten, and tells the workers that own what is missing.
+func (x *Processor) keepStock(ctx context.Context) {
+	for pause(ctx, 250*time.Millisecond) == nil {
+		missing, err := x.cfg.Stock.Missing(ctx)
+		if err != nil {
+			continue // the issuer is down: the pool says so
+		}
+		for _, p := range missing {
+			if part := x.running(p); part != nil {
+				part.box.order(func(w *worker) { w.stock.missing = true })
+			}
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"hongbao/eventstore"
+	"hongbao/internal/topiclog"
+	"hongbao/projections"
+	"hongbao/schemas"
+)
+
+// own takes partition p by X5 in this life and then works on it until it is halted or the life ends.
+func (f *life) own(p int32) error {
+	part, err := f.partition(p)
+	if err != nil {
+		return err
+	}
+	defer part.release()
+	s, err := f.x.settle(f.ctx, f.cl, p)
+	if err != nil {
+		return err
+	}
+	if err := part.reconcile(f.ctx, &s); err != nil {
+		return err
+	}
+	w, err := f.adopt(part, &s)
+	if err != nil {
+		return err
+	}
+	return f.work(w)
+}
+
+// partition is the one that the lane has open, once its last worker is gone, or a new one.
+func (f *life) partition(p int32) (*partition, error) {
+	for {
+		f.lane.mu.Lock()
+		old := f.open[p]
+		if old == nil {
+			part := newPartition(f.lane, p)
+			f.open[p] = part
+			f.lane.mu.Unlock()
+			return part, nil
+		}
+		f.lane.mu.Unlock()
+		select {
+		case <-f.ctx.Done():
+			return nil, f.ctx.Err()
+		case <-old.rested():
+		}
+		if part := old.again(); part != nil {
+			return part, nil
+		}
+	}
+}
+
+// reconcile keeps X5e: by (seq, hash) alone, never by names.
+func (p *partition) reconcile(ctx context.Context, s *settled) error {
+	if err := p.openStore(); err != nil {
+		return err
+	}
+	if s.offset == noOffset {
+		if p.store.Last().Seq == 0 {
+			return p.openState()
+		}
+		return p.restore(ctx, s, p.store.Reset)
+	}
+	hash, known, err := p.store.BoundaryHash(s.meta.Seq)
+	if err != nil {
+		return err
+	}
+	if known && hash == s.meta.Hash {
+		return p.openState() // what lies beyond is the unpublished tail
+	}
+	stands, err := p.standsInFacts(ctx, s)
+	if err != nil {
+		return err
+	}
+	if stands {
+		return p.restore(ctx, s, nil)
+	}
+	p.log.Warn("the data directory holds another history: back to a checkpoint or to nothing", "rule", "X5e",
+		"partition", p.id, "seq", p.store.Last().Seq, "committed_seq", s.meta.Seq)
+	return p.restore(ctx, s, func() error { return p.rollback(ctx, s) })
+}
+
+// standsInFacts says whether Pebble's own last pair is a step of the fact log.
+func (p *partition) standsInFacts(ctx context.Context, s *settled) (bool, error) {
+	last := p.store.Last()
+	if last.Seq == 0 {
+		return true, nil
+	}
+	if last.Seq >= s.meta.Seq {
+		return false, nil
+	}
+	return p.isStep(ctx, s, last.Seq, last.Hash)
+}
+
+// isStep says whether the fact log has a step that ends with this seq and hash.
+func (p *partition) isStep(ctx context.Context, s *settled, seq int64, hash schemas.Hash) (bool, error) {
+	from, err := p.x.offsetOfSeq(ctx, p.id, seq, s.start, s.end)
+	if err != nil {
+		return false, err
+	}
+	var found bool
+	var f schemas.Fact
+	err = p.x.eachFactRecord(ctx, p.x.factSpan(p.id, from, s.end), func(rs []*topiclog.Record) error {
+		for _, r := range rs {
+			if err := f.Decode(r.Value); err != nil {
+				return err
+			}
+			if f.Seq >= seq {
+				found = f.Seq == seq && f.Kind == schemas.FactStepEnded && f.Step.Hash == hash
+				return errEnough
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return false, err
+	}
+	return found, nil
+}
+
+var errEnough = errors.New("enough read")
+
+// rollback goes back to the newest checkpoint that the fact log knows, or to nothing.
+func (p *partition) rollback(ctx context.Context, s *settled) error {
+	found, err := p.store.Rollback(s.meta.Seq, func(seq int64, hash schemas.Hash) (bool, error) {
+		if seq == s.meta.Seq {
+			return hash == s.meta.Hash, nil
+		}
+		return p.isStep(ctx, s, seq, hash)
+	})
+	if err != nil || found {
+		return err
+	}
+	return p.store.Reset()
+}
+
+// openStore opens the partition's directory; a damaged one is thrown away, for the facts rebuild it.
+func (p *partition) openStore() error {
+	if p.store != nil {
+		return nil
+	}
+	store, err := p.x.store.Partition(p.id)
+	if errors.Is(err, eventstore.ErrCorrupt) {
+		p.log.Error("the partition's data is damaged and is rebuilt from facts", "partition", p.id, "error", err)
+		if err := p.x.store.Discard(p.id); err != nil {
+			return err
+		}
+		store, err = p.x.store.Partition(p.id)
+	}
+	if err != nil {
+		return fmt.Errorf("open partition %d: %w", p.id, err)
+	}
+	p.store = store
+	return nil
+}
+
+// openState loads the nodes and folds the kept outbox entries over them (X2).
+func (p *partition) openState() error {
+	if p.state != nil {
+		return nil
+	}
+	state, err := projections.Open(reader{p.store}, p.x.cfg.Projections)
+	if err != nil {
+		return fmt.Errorf("open state of partition %d: %w", p.id, err)
+	}
+	var f schemas.Fact
+	err = p.store.Entries(p.store.NodesSeq(), func(_ eventstore.Boundary, entry []byte) error {
+		return eachFact(entry, func(value []byte) error {
+			if err := f.Decode(value); err != nil {
+				return err
+			}
+			return state.Fold(&f)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("fold the outbox of partition %d over its nodes: %w", p.id, err)
+	}
+	p.state = state
+	return nil
+}
+
+// reader lets projections read the partition's keys.
+type reader struct{ p *eventstore.Partition }
+
+func (r reader) Get(space projections.Space, key, dst []byte) ([]byte, bool, error) {
+	return r.p.Get(byte(space), key, dst)
+}
+
+func (r reader) Scan(space projections.Space, prefix []byte, fn func(key, value []byte) error) error {
+	return r.p.Scan(byte(space), prefix, fn)
+}

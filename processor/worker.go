@@ -1,0 +1,246 @@
+package processor
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/eventstore"
+	"hongbao/fsm"
+	"hongbao/internal/admission"
+	"hongbao/projections"
+	"hongbao/schemas"
+)
+
+// Paces of a worker.
+const (
+	nodesEvery     = time.Second            // speed.md rule 4: nodes are written about once a second
+	expiryEvery    = time.Second            // vouchers whose validity ended
+	idleWait       = 250 * time.Millisecond // the longest a worker waits without a look at its timers
+	admitPatience  = time.Second            // then control, answers and timers have their turn before Redis is asked again
+	stepEventsMax  = 4096
+	expiringAtOnce = 64
+)
+
+// worker is the one goroutine that decides and folds a partition. Nothing here is shared.
+type worker struct {
+	*partition
+	life     *life
+	owner    *admission.Owner
+	machine  *fsm.Machine
+	decoder  schemas.Decoder
+	verifier *schemas.CodeVerifier
+
+	in      inbox
+	draft   draft
+	fact    schemas.Fact
+	pos     schemas.Positions
+	clockMS int64
+	now     time.Time
+
+	out     outputs
+	batch   eventBatch
+	coupons couponTurn
+	issue   issueQueue
+	undo    releaseQueue
+
+	events   int // of this step
+	oldestMS int64
+	nodesAt  time.Time
+	expiryAt time.Time
+	fresh    bool // no turn yet since the partition was taken
+	stock    stockDuty
+}
+
+// run works until the partition is halted or its life ends. The reason is a *Stop where the partition must
+// not go on, else nil.
+func (w *worker) run(ctx context.Context) error {
+	defer w.owner.Close()
+	w.fresh = true
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return w.rest()
+		case <-w.box.wake:
+		case <-w.owner.Wanted():
+			if _, err := w.owner.Rebuild(ctx); err != nil && ctx.Err() == nil {
+				w.log.Warn("rebuilding claims", "rule", "X10", "error", err)
+			}
+		case <-timer.C:
+		}
+		for ctx.Err() == nil {
+			worked, err := w.turn(ctx)
+			if err != nil {
+				return err
+			}
+			if !worked {
+				break
+			}
+		}
+		timer.Reset(w.nextTimer())
+	}
+}
+
+// rest writes the nodes before the worker goes, so that the next open has little to fold.
+func (w *worker) rest() error {
+	if w.stopped.Load() {
+		return nil
+	}
+	return w.writeNodes()
+}
+
+// turn takes what has come, decides it, folds it and commits it as one step. It says whether there was anything.
+func (w *worker) turn(ctx context.Context) (bool, error) {
+	w.box.takeInto(&w.in)
+	w.orders()
+	w.begin()
+	if err := w.decide(ctx); err != nil {
+		return false, err
+	}
+	w.settleCommitted(ctx)
+	if w.draft.count == 0 && w.pos == w.store.Last().Positions {
+		return false, w.idle()
+	}
+	if err := w.commit(); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func (w *worker) orders() {
+	for _, fn := range w.in.orders {
+		fn(w)
+	}
+	clear(w.in.orders)
+	w.in.orders = w.in.orders[:0]
+}
+
+// begin opens a step: the worker clock is max(previous, now), read once (domain.md section 3).
+func (w *worker) begin() {
+	w.now = w.x.now()
+	w.clockMS = max(w.clockMS, w.now.UnixMilli())
+	w.draft.begin(w.store.Last())
+	w.events, w.oldestMS = 0, 0
+	w.coupons.begin()
+}
+
+// decide goes through the inputs in the order of their urgency.
+func (w *worker) decide(ctx context.Context) error {
+	if w.fresh {
+		if err := w.firstTurn(); err != nil {
+			return err
+		}
+		w.fresh = false
+	}
+	for _, do := range []func() error{w.control, w.answers, w.timers, w.retries, w.commands} {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	if err := w.invites(ctx); err != nil {
+		return err
+	}
+	return w.results()
+}
+
+// firstTurn does what a new owner must do: campaigns of the configuration become facts, coupons in
+// ISSUING are asked again under the same key, and whatever is past due wakes without its record.
+func (w *worker) firstTurn() error {
+	if err := w.activateCampaigns(); err != nil {
+		return err
+	}
+	w.issue.reset()
+	w.stock.changed(w.store.Last().Seq)
+	if err := w.state.EachIssuing(func(c *projections.Coupon) error {
+		w.issue.add(c.ID, w.store.Last().Seq)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return w.wakeDue()
+}
+
+// commit seals the step, writes ONE Pebble batch (X2) and hands the step to the lane.
+func (w *worker) commit() error {
+	s := w.spare()
+	w.draft.seal(&w.fact, &w.pos, w.clockMS, s)
+	if err := w.state.Fold(&w.fact); err != nil {
+		return w.impossible(err)
+	}
+	s.partition, s.ticket, s.events, s.oldestMS = w.partition, w.ticket.Load(), w.events, w.oldestMS
+	b := w.store.Begin()
+	nodes := w.now.Sub(w.nodesAt) >= nodesEvery
+	if nodes {
+		if err := w.state.Flush(writer{b}); err != nil {
+			return err
+		}
+		w.nodesAt = w.now
+	}
+	if err := b.Commit(s.boundary, s.entry, nodes); err != nil {
+		return err
+	}
+	w.x.metrics.steps.Inc()
+	w.life.queue.push(s)
+	return nil
+}
+
+// idle writes the nodes of the last steps once nothing else is to be done.
+func (w *worker) idle() error {
+	if w.now.Sub(w.nodesAt) < nodesEvery || w.store.NodesSeq() == w.store.Last().Seq {
+		return nil
+	}
+	return w.writeNodes()
+}
+
+// writeNodes writes the folded nodes without a step; the outbox needs nothing from it.
+func (w *worker) writeNodes() error {
+	b := w.store.Begin()
+	if err := w.state.Flush(writer{b}); err != nil {
+		return err
+	}
+	w.nodesAt = w.now
+	if err := b.CommitNodes(); err != nil {
+		return err
+	}
+	w.state.Evict()
+	return nil
+}
+
+// emit adds the fact in w.fact to the step and folds it: state is a fold of facts, nothing else.
+func (w *worker) emit(chain int64, trace []byte) error {
+	w.draft.add(&w.fact, chain, trace)
+	if err := w.state.Fold(&w.fact); err != nil {
+		return w.impossible(err)
+	}
+	return nil
+}
+
+// impossible stops the partition: what was decided cannot be folded, so the state and the rules disagree.
+func (w *worker) impossible(err error) error {
+	return &Stop{
+		Partition: w.id, Rule: "X8", Expected: "every decided fact to fold", Found: err.Error(),
+		Remedy: "this is a defect of hongbao: keep the data directory and the topics, and report it with `hongbao verify`",
+	}
+}
+
+func (w *worker) nextTimer() time.Duration {
+	return min(idleWait, w.coupons.untilDue(w.clockMS))
+}
+
+// skip says whether a record lies below the position: it was decided before (X5f).
+func (w *worker) skip(t schemas.Topic, r *kgo.Record) bool { return r.Offset < w.pos[t] }
+
+// took moves the position past a record and gives its memory back.
+func (w *worker) took(t schemas.Topic, r *kgo.Record) {
+	w.pos[t] = max(w.pos[t], r.Offset+1)
+	r.Recycle()
+}
+
+// writer lets projections write into the step's batch.
+type writer struct{ b *eventstore.Batch }
+
+func (w writer) Set(space projections.Space, key, value []byte) { w.b.Set(byte(space), key, value) }
+func (w writer) Delete(space projections.Space, key []byte)     { w.b.Delete(byte(space), key) }
