@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,81 +112,76 @@ func (c *Config) problems() []problem {
 	v := &validator{}
 	c.validateNames(v)
 	c.validateConnections(v)
-	v.check(c.LogFormat == "text" || c.LogFormat == "json", "log_format", "%q is not text or json", c.LogFormat)
+	v.checkf(c.LogFormat == "text" || c.LogFormat == "json", "log_format", "%q is not text or json", c.LogFormat)
 	v.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	if err := telemetry.CheckListen(c.Listen); err != nil {
-		v.add("listen", "%v", err)
+		v.addf("listen", "%v", err)
 	}
 	v.oneOf("pin", c.Pin, "auto", "on", "off")
 	v.oneOf("sync", c.Sync, "never", "interval", "step")
-	v.check(c.SyncEvery >= 10*time.Millisecond, "sync_every", "%s is below 10ms, which is as often as every step", c.SyncEvery)
-	v.check(c.ShareLimit.Count >= 1, "share_limit.count", "%d admits no share; a chain begins with one, so it is at least 1", c.ShareLimit.Count)
-	v.check(c.ShareLimit.Window >= time.Minute, "share_limit.window", "%s is below the shortest window, 1m", c.ShareLimit.Window)
-	v.check(c.IssueRate >= 1, "issue_rate", "%d issues nothing; it is at least 1 coupon per second", c.IssueRate)
-	v.check(c.OpenMax >= 1, "open_max", "%d lets no coupon be opened; it is at least 1 per partition", c.OpenMax)
+	v.checkf(c.SyncEvery >= 10*time.Millisecond, "sync_every", "%s is below 10ms, which is as often as every step", c.SyncEvery)
+	v.checkf(c.ShareLimit.Count >= 1, "share_limit.count", "%d admits no share; a chain begins with one, so it is at least 1", c.ShareLimit.Count)
+	v.checkf(c.ShareLimit.Window >= time.Minute, "share_limit.window", "%s is below the shortest window, 1m", c.ShareLimit.Window)
+	v.checkf(c.IssueRate >= 1, "issue_rate", "%d issues nothing; it is at least 1 coupon per second", c.IssueRate)
+	v.checkf(c.OpenMax >= 1, "open_max", "%d lets no coupon be opened; it is at least 1 per partition", c.OpenMax)
 	return v.problems
 }
 
 func (c *Config) validateNames(v *validator) {
-	v.check(c.Group != "", "group", "is empty; a consumer group needs a name")
+	v.checkf(c.Group != "", "group", "is empty; a consumer group needs a name")
 	// Transactional ids are hongbao/<group>/...: another group's must not begin like ours (rule X5c).
-	v.check(!strings.Contains(c.Group, "/"), "group", "%q contains a slash, which would mix its transactional ids with another group's", c.Group)
-	v.check(c.Instance != "", "instance", "is empty and the host name is not known; an instance needs a name that it keeps over restarts")
-	v.check(nameChars.MatchString(c.Instance), "instance", "%q has characters that Kafka refuses in a group.instance.id; letters, digits, . _ - are allowed", c.Instance)
-	v.check(len(c.Instance) <= maxInstance, "instance", "has %d characters; at most %d fit into a client id", len(c.Instance), maxInstance)
-	v.check(nameChars.MatchString(c.Prefix), "prefix", "%q has characters that Kafka refuses in a topic; letters, digits, . _ - are allowed", c.Prefix)
-	v.check(len(c.Prefix) <= maxPrefix, "prefix", "has %d characters; with at most %d of them every topic's name fits into Kafka's 249", len(c.Prefix), maxPrefix)
-	v.check(c.Prefix != defaultRedisTag, "prefix", "%q is what Redis keys carry when there is no prefix; choose another", c.Prefix)
-	v.check(c.Data != "", "data", "is empty; a data directory needs a path")
+	v.checkf(!strings.Contains(c.Group, "/"), "group", "%q contains a slash, which would mix its transactional ids with another group's", c.Group)
+	v.checkf(c.Instance != "", "instance", "is empty and the host name is not known; an instance needs a name that it keeps over restarts")
+	v.checkf(nameChars.MatchString(c.Instance), "instance", "%q has characters that Kafka refuses in a group.instance.id; letters, digits, . _ - are allowed", c.Instance)
+	v.checkf(len(c.Instance) <= maxInstance, "instance", "has %d characters; at most %d fit into a client id", len(c.Instance), maxInstance)
+	v.checkf(nameChars.MatchString(c.Prefix), "prefix", "%q has characters that Kafka refuses in a topic; letters, digits, . _ - are allowed", c.Prefix)
+	v.checkf(len(c.Prefix) <= maxPrefix, "prefix", "has %d characters; with at most %d of them every topic's name fits into Kafka's 249", len(c.Prefix), maxPrefix)
+	v.checkf(c.Prefix != defaultRedisTag, "prefix", "%q is what Redis keys carry when there is no prefix; choose another", c.Prefix)
+	v.checkf(c.Data != "", "data", "is empty; a data directory needs a path")
 }
 
 func (c *Config) validateConnections(v *validator) {
-	v.check(len(c.Brokers) > 0, "brokers", "is empty; at least one broker's host:port is needed")
+	v.checkf(len(c.Brokers) > 0, "brokers", "is empty; at least one broker's host:port is needed")
 	for _, broker := range c.Brokers {
 		v.address("brokers", broker)
 	}
 	v.address("redis", c.Redis)
 	switch c.KafkaSASL {
 	case "":
-		v.check(c.KafkaSASLUser == "", "kafka_sasl_user", "is set but kafka_sasl is not; say PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-		v.check(c.KafkaSASLPassword == "", "kafka_sasl_password", "is set but kafka_sasl is not; say PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+		v.checkf(c.KafkaSASLUser == "", "kafka_sasl_user", "is set but kafka_sasl is not; say PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+		v.checkf(c.KafkaSASLPassword == "", "kafka_sasl_password", "is set but kafka_sasl is not; say PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
 	case saslPlain, saslScram256, saslScram512:
-		v.check(c.KafkaSASLUser != "", "kafka_sasl_user", "is empty; %s needs a user name", c.KafkaSASL)
-		v.check(c.KafkaSASLPassword != "", "kafka_sasl_password", "is empty; %s needs a password, from the environment variable HONGBAO_KAFKA_SASL_PASSWORD", c.KafkaSASL)
+		v.checkf(c.KafkaSASLUser != "", "kafka_sasl_user", "is empty; %s needs a user name", c.KafkaSASL)
+		v.checkf(c.KafkaSASLPassword != "", "kafka_sasl_password", "is empty; %s needs a password, from the environment variable HONGBAO_KAFKA_SASL_PASSWORD", c.KafkaSASL)
 	default:
-		v.add("kafka_sasl", "%q is not PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", c.KafkaSASL)
+		v.addf("kafka_sasl", "%q is not PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", c.KafkaSASL)
 	}
-	v.check((c.KafkaTLSCert == "") == (c.KafkaTLSKey == ""), "kafka_tls_cert", "and kafka_tls_key go together; one of them is empty")
-	v.check((c.RedisTLSCert == "") == (c.RedisTLSKey == ""), "redis_tls_cert", "and redis_tls_key go together; one of them is empty")
-	v.check(c.RedisUser == "" || c.RedisPassword != "", "redis_password", "is empty; the user %q needs a password, from the environment variable HONGBAO_REDIS_PASSWORD", c.RedisUser)
+	v.checkf((c.KafkaTLSCert == "") == (c.KafkaTLSKey == ""), "kafka_tls_cert", "and kafka_tls_key go together; one of them is empty")
+	v.checkf((c.RedisTLSCert == "") == (c.RedisTLSKey == ""), "redis_tls_cert", "and redis_tls_key go together; one of them is empty")
+	v.checkf(c.RedisUser == "" || c.RedisPassword != "", "redis_password", "is empty; the user %q needs a password, from the environment variable HONGBAO_REDIS_PASSWORD", c.RedisUser)
 }
 
 // validator collects problems, so that a person sees all of them at once.
 type validator struct{ problems []problem }
 
-func (v *validator) add(key, format string, args ...any) {
+func (v *validator) addf(key, format string, args ...any) {
 	v.problems = append(v.problems, problem{key, fmt.Sprintf(format, args...)})
 }
 
-func (v *validator) check(ok bool, key, format string, args ...any) {
+func (v *validator) checkf(ok bool, key, format string, args ...any) {
 	if !ok {
-		v.add(key, format, args...)
+		v.addf(key, format, args...)
 	}
 }
 
 func (v *validator) oneOf(key, value string, allowed ...string) {
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
-	}
-	v.add(key, "%q is not one of %s", value, strings.Join(allowed, ", "))
+	v.checkf(slices.Contains(allowed, value), key, "%q is not one of %s", value, strings.Join(allowed, ", "))
 }
 
 func (v *validator) address(key, address string) {
 	host, port, err := net.SplitHostPort(address)
 	n, portErr := strconv.Atoi(port)
-	v.check(err == nil && host != "" && portErr == nil && n >= 1 && n <= 65535,
+	v.checkf(err == nil && host != "" && portErr == nil && n >= 1 && n <= 65535,
 		key, "%q is not host:port with a port from 1 to 65535", address)
 }
 

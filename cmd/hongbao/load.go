@@ -111,8 +111,7 @@ func configPath(flags *pflag.FlagSet, environ []string) string {
 func fileLayer(path string) (layer, error) {
 	values := koanf.New(".")
 	if err := values.Load(file.Provider(path), yaml.Parser()); err != nil {
-		var missing *os.PathError
-		if errors.As(err, &missing) {
+		if _, ok := errors.AsType[*os.PathError](err); ok {
 			return layer{}, fmt.Errorf("the configuration file cannot be read: %w", err)
 		}
 		return layer{}, fmt.Errorf("%s is not YAML: %w", path, err)

@@ -32,6 +32,7 @@ type process struct {
 // app is what commands share. Its fields are set when a command's RunE is called.
 type app struct {
 	process
+
 	cfg    Config
 	source func(key string) string // what calls a setting by which name: "--redis", "default"
 	log    *slog.Logger

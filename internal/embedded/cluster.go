@@ -142,5 +142,6 @@ func (l kafkaLogger) Logf(level kfake.LogLevel, format string, args ...any) {
 		l.log.Error("embedded Kafka: " + fmt.Sprintf(format, args...))
 	case kfake.LogLevelWarn:
 		l.log.Warn("embedded Kafka: " + fmt.Sprintf(format, args...))
+	default:
 	}
 }

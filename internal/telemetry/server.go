@@ -121,7 +121,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Warn("requests were cut off at shutdown", "addr", s.Addr(), "err", err)
 		_ = s.server.Close() // its error is that of closing a listener that Shutdown has closed
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve metrics and health on %s: %w", s.Addr(), err)
+	}
 	return nil
 }
 

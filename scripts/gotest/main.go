@@ -9,23 +9,26 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 )
 
-// event is one line of `go test -json`; see `go doc test2json`.
+// event is one line of `go test -json`; see `go doc test2json`. The names there begin with
+// capitals, which encoding/json does not mind.
 type event struct {
-	Action     string
-	Package    string
-	ImportPath string // of build output
-	Test       string
-	Output     string
-	Elapsed    float64
+	Action  string  `json:"action"`
+	Package string  `json:"package"`
+	Test    string  `json:"test"`
+	Output  string  `json:"output"`
+	Elapsed float64 `json:"elapsed"`
 }
 
 // tally reads events and keeps of them what a person wants to see.
@@ -139,8 +142,9 @@ func (t *tally) summary() string {
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", t.passed, t.failed, t.skipped)
 }
 
-func run(args []string, out, errOut io.Writer) int {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...) //nolint:gosec // the arguments are the caller's own
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Stderr = errOut
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -165,4 +169,9 @@ func run(args []string, out, errOut io.Writer) int {
 	return 0
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
