@@ -7,8 +7,8 @@
 // What must never: Kafka, Pebble, facts, and any decision about who earns what.
 // The moves are drawn in docs/state-machines.md, which is generated from the tables.
 //
-//	  tasks ──> Pool (8 workers) ──ready?──> Limiter ──> breaker ──ready?──> Issuer
-//	              └──────────────── Outcome, by a callback ◀──────────────────┘
+//	tasks ──> Pool (8 workers) ──ready?──> Limiter ──> breaker ──ready?──> Issuer
+//	            └──────────────── Outcome, by a callback ◀──────────────────┘
 //
 // Invariants, cited by number in code and tests (X10 and X11 are the protocol's):
 //

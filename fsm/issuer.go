@@ -92,8 +92,8 @@ var ErrNotRebuilt = errors.New("the issuer's memory is not rebuilt from facts (X
 type Stock interface {
 	// Declare brings a campaign version's stock and budget. The first declares, a
 	// later version changes by the difference to the one before, once; the same or
-	// an older one changes nothing. A kind that a version no longer names keeps what
-	// it had; a budget that it no longer names no longer limits.
+	// an older one changes nothing. A kind that the version does not name is
+	// refused, a currency that it does not name has no limit.
 	Declare(ctx context.Context, c *schemas.Campaign) error
 	// TopUp raises stock or budget once per (campaign, number).
 	TopUp(ctx context.Context, t TopUp) error
@@ -140,7 +140,8 @@ type Counts struct {
 }
 
 // KindCount is the stock of one coupon kind, in pieces. Declared includes top-ups;
-// Left = Declared - Done is negative after a failover that lost issued pieces (X10).
+// Left = Declared - Done is negative where a version lowered or dropped the kind, or a
+// failover lost issued pieces (X10).
 type KindCount struct {
 	Kind                 string
 	Declared, Done, Left int64

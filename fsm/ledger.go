@@ -68,12 +68,27 @@ func (l *ledger) set(field string, n int64) {
 	}
 }
 
+// undeclare is before a version declares what it names.
+func (l *ledger) undeclare() {
+	for _, accounts := range []map[string]*account{l.stock, l.budget} {
+		for _, a := range accounts {
+			a.declared, a.base = false, 0
+		}
+	}
+}
+
 func (l *ledger) counts() Counts {
 	c := Counts{Version: l.version}
 	for name, a := range l.stock {
+		if *a == (account{}) {
+			continue // asked for, never declared
+		}
 		c.Kinds = append(c.Kinds, KindCount{Kind: name, Declared: a.limit(), Done: a.used, Left: a.limit() - a.used})
 	}
 	for name, a := range l.budget {
+		if *a == (account{}) {
+			continue
+		}
 		b := BudgetCount{Currency: name, Limited: a.declared, Declared: a.limit(), Spent: a.used}
 		if b.Limited {
 			b.Left = b.Declared - b.Spent

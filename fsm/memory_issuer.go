@@ -131,12 +131,10 @@ func (m *MemoryIssuer) Declare(_ context.Context, c *schemas.Campaign) error {
 		return nil
 	}
 	l.version = c.Version
+	l.undeclare()
 	for i := range c.Coupons {
 		a := of(l.stock, string(c.Coupons[i].Name))
 		a.declared, a.base = true, c.Coupons[i].Stock
-	}
-	for _, a := range l.budget {
-		a.declared, a.base = false, 0
 	}
 	for i := range c.Budget {
 		a := of(l.budget, string(c.Budget[i].Currency))

@@ -15,9 +15,11 @@ for i = 3, #ARGV, 2 do
   writes[#writes + 1] = ARGV[i + 1]
 end
 
--- A budget that the version no longer names no longer limits.
+-- What the version no longer names is no longer declared, so that declaring the present
+-- version alone, after Redis was emptied, says the same as declaring all of them in turn.
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if string.sub(field, 1, 2) == 'b:' and not named[field] then redis.call('HDEL', KEYS[1], field) end
+  local prefix = string.sub(field, 1, 2)
+  if (prefix == 's:' or prefix == 'b:') and not named[field] then redis.call('HDEL', KEYS[1], field) end
 end
 for i = 1, #writes, 2 do redis.call('HSET', KEYS[1], writes[i], writes[i + 1]) end
 return 1

@@ -13,8 +13,10 @@ due = due + granted * interval
 
 local wait = 0
 if granted < want then wait = due + interval - tolerance - now end
-if granted > 0 then
-  -- A key that has expired says the same as one in the past: nothing is owed.
+if granted > 0 or arrival > due then
+  -- An arrival beyond the tolerance, cut off above, is written as well: else it would
+  -- be cut off again at every call, and nobody served until the old time came. A key
+  -- that has expired says the same as one in the past: nothing is owed.
   redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.floor(tolerance / 1000) + 1000)
 end
 return {granted, wait}
