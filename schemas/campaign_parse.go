@@ -62,7 +62,7 @@ func (c *Campaign) read(root *yamlSection) {
 		c.MaxDepth = int32(root.integer("max_depth", 1, MaxDepthLimit))
 	}
 	if root.has("beyond") {
-		c.Refuse = readWord(root, "beyond", "link", "refuse") == "refuse"
+		c.Refuse = readWord(root, "beyond", "beyond", "link", "refuse") == "refuse"
 	}
 	acknowledged := root.flag("acknowledge_levels")
 	c.readBudget(root)
@@ -84,8 +84,8 @@ func readTime(s *yamlSection, key string) int64 {
 	return at.UnixMilli()
 }
 
-// readWord reads one of a few words.
-func readWord(s *yamlSection, key string, words ...string) string {
+// readWord reads one of a few words; what says whose words they are.
+func readWord(s *yamlSection, key, what string, words ...string) string {
 	text := s.text(key)
 	for _, word := range words {
 		if text == word {
@@ -93,7 +93,7 @@ func readWord(s *yamlSection, key string, words ...string) string {
 		}
 	}
 	if s.has(key) {
-		s.refuse(key, "want one of %s", strings.Join(words, ", "))
+		s.refuse(key, "%s is one of %s", what, strings.Join(words, ", "))
 	}
 	return ""
 }

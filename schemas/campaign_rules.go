@@ -51,7 +51,7 @@ func (c *Campaign) readRule(s *yamlSection) (r Rule) {
 
 // readTrigger reads `on` and the keys that go with one trigger only.
 func (c *Campaign) readTrigger(s *yamlSection, r *Rule) {
-	switch readWord(s, "on", "join", "direct_joins", "purchase") {
+	switch readWord(s, "on", "a trigger", "join", "direct_joins", "purchase") {
 	case "join":
 		r.On = OnJoin
 	case "direct_joins":
@@ -79,11 +79,11 @@ func (c *Campaign) readBeneficiary(s *yamlSection, r *Rule) {
 	var to string
 	switch r.On {
 	case OnJoin:
-		to = readWord(s, "to", "invitee", "inviter", "level")
+		to = readWord(s, "to", "whom a join pays", "invitee", "inviter", "level")
 	case OnDirectJoins:
-		to = readWord(s, "to", "inviter")
+		to = readWord(s, "to", "whom direct_joins pay", "inviter")
 	case OnPurchase:
-		to = readWord(s, "to", "buyer", "inviter", "level")
+		to = readWord(s, "to", "whom a purchase pays", "buyer", "inviter", "level")
 	}
 	switch to {
 	case "invitee":

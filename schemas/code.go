@@ -3,7 +3,7 @@ package schemas
 // CodeStatus is what verification said of an invite code.
 type CodeStatus uint8
 
-// CodeMissing is the zero value: not verified yet.
+// The statuses of a code. CodeMissing is the zero value: not verified yet.
 const (
 	CodeMissing   CodeStatus = iota
 	CodeGood                 // well formed, known key, MAC right
@@ -19,3 +19,7 @@ type Code struct {
 	Inviter  int64
 	ExpiresS int64 // Unix seconds; not before the second has begun is it expired
 }
+
+// ExpiredAt says that the code has expired for an event of time timeMS (Unix milliseconds): the
+// second ExpiresS has begun.
+func (c Code) ExpiredAt(timeMS int64) bool { return timeMS/1000 >= c.ExpiresS }

@@ -74,5 +74,9 @@ func jsonID(decoded []byte) []byte {
 // to build ("proto:" with a plain or a hard space): a dead letter's sentence does not.
 func protoSentence(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\u00a0", " ")
-	return strings.TrimSpace(strings.TrimPrefix(text, "proto:"))
+	text = strings.TrimSpace(strings.TrimPrefix(text, "proto:"))
+	if strings.Contains(text, "for int64 ") {
+		text += " (" + stringIDs + ")"
+	}
+	return text
 }

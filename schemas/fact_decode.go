@@ -31,7 +31,7 @@ func (f *Fact) decode(value []byte) *Poison {
 		case w.tag == uint32(hashTag):
 			hash, hashed = w.s, true
 		case num > 15: // of a newer version
-		case w.tag&7 != wireBytes:
+		case num == 1 || w.tag&7 != wireBytes:
 			w.unknown(15)
 		case f.Kind != 0:
 			w.fail("a fact has one body")

@@ -57,6 +57,8 @@ func notObject(what string, text []byte, err error) *Poison {
 	return poison(pb.Reason_REASON_UNDECODABLE, "%s %s is no JSON object: %v", what, quote(text), err)
 }
 
+const stringIDs = "a producer whose ids are strings maps its string ids to int64"
+
 // jsonInt reads an int64 from a JSON integer or a string of one. It never passes through a
 // float64: real ids exceed 2^53. Digits with a fraction, an exponent, a plus or leading zeros are
 // refused, so that two spellings never mean one id.
@@ -76,8 +78,8 @@ func jsonInt(name string, raw json.RawMessage) (int64, *Poison) {
 	if err == nil && strconv.FormatInt(v, 10) == text {
 		return v, nil
 	}
-	return 0, poison(pb.Reason_REASON_INVALID_FIELD, "%s is %s; want an integer up to 2^63-1 in decimal digits, or a string of one"+
-		" (a producer whose ids are strings maps its string ids to int64)", name, quote(raw))
+	return 0, poison(pb.Reason_REASON_INVALID_FIELD, "%s is %s; want an integer up to 2^63-1 in decimal digits, or a string of one (%s)",
+		name, showJSON(raw), stringIDs)
 }
 
 // jsonText reads a string. null is empty.
@@ -87,11 +89,19 @@ func jsonText(name string, raw json.RawMessage) ([]byte, *Poison) {
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return nil, poison(pb.Reason_REASON_INVALID_FIELD, "%s is %s; want a string", name, quote(raw))
+		return nil, poison(pb.Reason_REASON_INVALID_FIELD, "%s is %s; want a string", name, showJSON(raw))
 	}
 	// encoding/json reads half a surrogate pair (\ud800) as U+FFFD, and two ids as one.
 	if b := []byte(text); bytes.Count(b, []byte("\uFFFD")) == bytes.Count(raw, []byte("\uFFFD")) {
 		return b, nil
 	}
-	return nil, poison(pb.Reason_REASON_UNDECODABLE, "%s is %s; it has an escape that is no Unicode character", name, quote(raw))
+	return nil, poison(pb.Reason_REASON_UNDECODABLE, "%s is %s; it has an escape that is no Unicode character", name, showJSON(raw))
+}
+
+// showJSON is quote for a JSON value: a short text or number is shown as it stands.
+func showJSON(raw json.RawMessage) string {
+	if len(raw) <= quoteMax && raw[0] != '{' && raw[0] != '[' {
+		return string(raw)
+	}
+	return quote(raw)
 }

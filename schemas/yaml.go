@@ -55,8 +55,12 @@ func (f *yamlFile) root(text []byte, limit int) (root yamlSection) {
 		f.refuse(yamlPosition(err), "%s", f.syntax(err))
 		return root
 	}
-	if len(doc.Docs) != 1 || doc.Docs[0].Body == nil {
+	if len(doc.Docs) != 1 {
 		f.refuse(1, "the file holds %d YAML documents; want one, a mapping", len(doc.Docs))
+		return root
+	}
+	if doc.Docs[0].Body == nil {
+		f.refuse(1, "the file is empty; want a mapping of keys to values")
 		return root
 	}
 	return f.section("", doc.Docs[0].Body)
