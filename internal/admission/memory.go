@@ -1,7 +1,109 @@
 package admission
 
-// Memory answers in Redis's place, for tests and simulation, by the same rules.
-type Memory struct{}
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
 
-// NewMemory is an empty server.
-func NewMemory() *Memory { return &Memory{} }
+// Memory answers in Redis's place, for tests and simulation: the scripts of lua/ said again in
+// Go over a map, held to the same conformance suite. One Memory is one Redis for all gates that
+// are given it. Methods are safe for concurrent use.
+type Memory struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	down   bool
+	starts int // processes so far, which names the present one
+	data   map[string]entry
+}
+
+// entry is a value; expires is zero when it never does.
+type entry struct {
+	value   string
+	expires time.Time
+}
+
+// NewMemory is an empty server whose expiries follow now (nil: time.Now).
+func NewMemory(now func() time.Time) *Memory {
+	if now == nil {
+		now = time.Now
+	}
+	return &Memory{now: now, starts: 1, data: map[string]entry{}}
+}
+
+// SetDown makes every call fail until it is called with false. Nothing is lost by it.
+func (m *Memory) SetDown(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+}
+
+// Empty loses everything, as FLUSHALL does: the process stays the same.
+func (m *Memory) Empty() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.data)
+}
+
+// Snapshot is what a replica holds that has received everything so far.
+func (m *Memory) Snapshot() map[string]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := make(map[string]string, len(m.data))
+	for k, e := range m.data {
+		s[k] = e.value
+	}
+	return s
+}
+
+// Failover puts another process in this one's place, which holds what a replica had: a former
+// Snapshot, so that writes since then are lost, or nil after a restart without data.
+func (m *Memory) Failover(replica map[string]string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.starts++
+	old := maps.Clone(m.data)
+	clear(m.data)
+	for k, v := range replica {
+		m.data[k] = entry{value: v, expires: old[k].expires}
+	}
+}
+
+var errMemoryDown = errors.New("admission: the memory server is down")
+
+// lock begins a script. The caller unlocks when the error is nil.
+func (m *Memory) lock() error {
+	m.mu.Lock()
+	if m.down {
+		m.mu.Unlock()
+		return errMemoryDown
+	}
+	return nil
+}
+
+func (m *Memory) server() string { return fmt.Sprintf("memory%d/0", m.starts) }
+
+func (m *Memory) get(key string) (string, bool) {
+	e, ok := m.data[key]
+	if !ok || (!e.expires.IsZero() && !m.now().Before(e.expires)) {
+		return "", false
+	}
+	return e.value, true
+}
+
+// set keeps copies: keys and values point into arenas that are used again.
+func (m *Memory) set(key, value string) {
+	m.data[string([]byte(key))] = entry{value: string([]byte(value))}
+}
+
+func (m *Memory) setShares(key, ids string) {
+	if ids == "" {
+		delete(m.data, key)
+		return
+	}
+	e := entry{value: string([]byte(ids)), expires: m.now().Add(bucketExpiryMS * time.Millisecond)}
+	m.data[string([]byte(key))] = e
+}

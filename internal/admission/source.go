@@ -30,21 +30,22 @@ type Source interface {
 	Shares(sinceMS int64, yield func(Share) error) error
 }
 
-// Rebuilt is what one rebuild wrote.
+// Rebuilt is what one rebuild wrote; Epoch is 0 when nothing was wanted or Redis failed.
 type Rebuilt struct {
-	Epoch     uint64
+	Epoch     uint64 // its number
 	Claims    int64
 	Shares    int64
-	Conflicts []Conflict // the first conflictsKept of them
-	Conflict  int64      // how many in all
+	Conflicts int64
+	First     []Conflict // the first 16 of them
 }
 
 // Conflict is a user that facts put into two chains: what a Redis that lost an acknowledged
-// write did (X10). Mine is the chain whose rebuild found it, Other the one rebuilt before.
+// write did (X10). Chain is the one whose rebuild found it, Other who was rebuilt before; Other's
+// claim stays.
 type Conflict struct {
 	Campaign int64
 	User     int64
-	Mine     Holder
+	Chain    int64
 	Other    Holder
 }
 

@@ -1,0 +1,94 @@
+package admission
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// Keys and values, all under the hash tag, ids in binary because a claim should cost 128 B of
+// Redis at most:
+//
+//	{p}:c:<campaign uvarint><user 8 bytes>  ->  tag 2 | chain 8 | partition 2 | event 8 | offset uvarint
+//	{p}:s:<user 8 bytes><bucket uvarint>    ->  8 bytes per accepted share
+//	{p}:epoch                               ->  epoch.go
+//
+// The tag is zero when an event asked for the claim, and the low bits of the epoch's nonce when a
+// fact put it back: so a second fact that finds it knows whether it met a fact of this epoch or a
+// leftover. What follows the tag names the holder; a claim rebuilt without its event ends after
+// the partition, and the scripts compare as far as the stored value goes. A uvarint is no prefix of
+// another, so that comparison is exact.
+const (
+	tagBytes    = 2
+	chainEnd    = tagBytes + 8
+	eventStart  = chainEnd + 2
+	eventBytes  = 8
+	claimMax    = eventStart + eventBytes + binary.MaxVarintLen64
+	keyIDsMax   = 8 + binary.MaxVarintLen64
+	shareIDSize = eventBytes
+)
+
+// keys makes the keys of one prefix.
+type keys struct {
+	claim string // "{p}:c:"
+	share string // "{p}:s:"
+	epoch string
+}
+
+func newKeys(prefix string) keys {
+	tag := "{" + prefix + "}:"
+	return keys{claim: tag + "c:", share: tag + "s:", epoch: tag + "epoch"}
+}
+
+func (k *keys) appendClaim(dst []byte, campaign, user int64) []byte {
+	dst = append(dst, k.claim...)
+	dst = binary.AppendUvarint(dst, uint64(campaign))
+	return binary.BigEndian.AppendUint64(dst, uint64(user))
+}
+
+func (k *keys) appendShare(dst []byte, user, bucket int64) []byte {
+	dst = append(dst, k.share...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(user))
+	return binary.AppendUvarint(dst, uint64(bucket))
+}
+
+// appendValue appends a claim's value. known tells whether the event is.
+func appendValue(dst []byte, tag uint16, chain int64, p int32, event EventID, offset int64, known bool) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, tag)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(chain))
+	return appendEvent(dst, p, event, offset, known)
+}
+
+// appendEvent appends the part of a value that names the event, which is what a release compares.
+func appendEvent(dst []byte, p int32, event EventID, offset int64, known bool) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(p))
+	if !known {
+		return dst
+	}
+	dst = append(dst, event[:eventBytes]...)
+	return binary.AppendUvarint(dst, uint64(offset))
+}
+
+// parseHolder reads a value that a script returned; false means that it is none of ours.
+func parseHolder(v string) (Holder, bool) {
+	if len(v) < eventStart {
+		return Holder{}, false
+	}
+	b := unsafe.Slice(unsafe.StringData(v), len(v))
+	h := Holder{
+		Chain:     int64(binary.BigEndian.Uint64(b[tagBytes:])),
+		Partition: int32(binary.BigEndian.Uint16(b[chainEnd:])),
+	}
+	if len(v) == eventStart {
+		return h, true
+	}
+	if len(v) <= eventStart+eventBytes {
+		return Holder{}, false
+	}
+	copy(h.Event[:], b[eventStart:])
+	offset, n := binary.Uvarint(b[eventStart+eventBytes:])
+	h.Offset = int64(offset)
+	return h, n == len(b)-eventStart-eventBytes
+}
+
+// text is the string form of bytes that nobody changes while it lives.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

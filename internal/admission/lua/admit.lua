@@ -1,0 +1,104 @@
+-- Judges a batch of asks, or none of them when the epoch or the server is another one.
+-- KEYS: epoch; the claim keys of the fast asks, all different; the keys of the others, in order.
+-- ARGV: epoch, server, fast asks, other asks, limit in bytes, expiry in s; the fast asks' values;
+--       per other ask 's' id known | 'c' value | 'b' id known value.
+-- Returns '' when all is granted, else per ask that is not: index (2 bytes), 's' or 'c', length, holder.
+local have, who = call('GET', KEYS[1]) or '', server()
+if have ~= ARGV[1] or who ~= ARGV[2] then return {have, who} end
+local fast, others = tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, expiry = tonumber(ARGV[5]), ARGV[6]
+local out = {}
+
+local function refuse(i, what, holder)
+  out[#out + 1] = string.char(math.floor(i / 256), i % 256) .. what .. string.char(#holder) .. holder
+end
+
+-- The stored value names the asking event, as far as it says.
+local function same(stored, value) return sub(value, 3, #stored) == sub(stored, 3) end
+
+-- Fast asks, by the hundreds: all free is the rule, and one command settles it.
+for from = 1, fast, 500 do
+  local to, pairs, n = math.min(from + 499, fast), {}, 0
+  for i = from, to do
+    pairs[n + 1], pairs[n + 2] = KEYS[i + 1], ARGV[i + 6]
+    n = n + 2
+  end
+  if call('MSETNX', unpack(pairs)) == 0 then
+    local stored = call('MGET', unpack(KEYS, from + 1, to + 1))
+    pairs, n = {}, 0
+    for i = from, to do
+      local s, value = stored[i - from + 1], ARGV[i + 6]
+      if s and not same(s, value) then
+        refuse(i - 1, 'c', s)
+      elseif not s or #s < #value then
+        pairs[n + 1], pairs[n + 2] = KEYS[i + 1], value
+        n = n + 2
+      end
+    end
+    if n > 0 then call('MSET', unpack(pairs)) end
+  end
+end
+
+local function place(ids, id)
+  for i = 1, #ids, 8 do
+    if sub(ids, i, i + 7) == id then return i end
+  end
+end
+
+local function share(key, id, known)
+  if known == '' and call('SET', key, id, 'EX', expiry, 'NX') then return true end
+  local ids = call('GET', key) or ''
+  local before = #ids
+  for i = 1, #known, 8 do
+    local k = sub(known, i, i + 7)
+    if not place(ids, k) then ids = ids .. k end
+  end
+  local granted = true
+  if not place(ids, id) then
+    granted = #ids < limit
+    if granted then ids = ids .. id end
+  end
+  if #ids > before then call('SET', key, ids, 'EX', expiry) end
+  return granted
+end
+
+local function giveBack(key, id)
+  local ids = call('GET', key)
+  local i = place(ids, id)
+  ids = sub(ids, 1, i - 1) .. sub(ids, i + 8)
+  if ids == '' then call('DEL', key) else call('SET', key, ids, 'EX', expiry) end
+end
+
+local function claim(key, value)
+  if call('SETNX', key, value) == 1 then return nil end
+  local s = call('GET', key)
+  if not same(s, value) then return s end
+  if #s < #value then call('SET', key, value) end
+end
+
+-- The others one by one, in the order in which they were asked.
+local k, a = fast + 2, fast + 7
+for i = fast, fast + others - 1 do
+  local what = ARGV[a]
+  if what == 'c' then
+    local holder = claim(KEYS[k], ARGV[a + 1])
+    if holder then refuse(i, 'c', holder) end
+    k, a = k + 1, a + 2
+  else
+    local key, id = KEYS[k], ARGV[a + 1]
+    local granted = share(key, id, ARGV[a + 2])
+    if not granted then refuse(i, 's', '') end
+    k, a = k + 1, a + 3
+    if what == 'b' then
+      if granted then
+        local holder = claim(KEYS[k], ARGV[a])
+        if holder then
+          giveBack(key, id)
+          refuse(i, 'c', holder)
+        end
+      end
+      k, a = k + 1, a + 1
+    end
+  end
+end
+return table.concat(out)

@@ -1,0 +1,189 @@
+package admission
+
+import (
+	"context"
+	"strings"
+)
+
+// memoryServer is a gate's connection to a Memory.
+type memoryServer struct {
+	*Memory
+	keys keys
+}
+
+func (m *memoryServer) close() error { return nil }
+
+// at says whether the server is still the one e was begun on, holding e; whole also compares the marks.
+func (m *memoryServer) at(e epoch, whole bool) (sight, bool) {
+	raw, _ := m.get(m.keys.epoch)
+	s := sight{raw: raw, server: m.server()}
+	if s.server != e.server {
+		return s, false
+	}
+	return s, raw == e.raw || (!whole && strings.HasPrefix(raw, e.id()))
+}
+
+func (m *memoryServer) begin(_ context.Context, expect, head string, partitions int32) (sight, error) {
+	if err := m.lock(); err != nil {
+		return sight{}, err
+	}
+	defer m.mu.Unlock()
+	raw, _ := m.get(m.keys.epoch)
+	if head != "" && raw == expect {
+		raw = head + m.server() + " " + strings.Repeat("0", int(partitions))
+		m.set(m.keys.epoch, raw)
+	}
+	return sight{raw: raw, server: m.server()}, nil
+}
+
+func (m *memoryServer) mark(_ context.Context, e epoch, p int32) (sight, error) {
+	if err := m.lock(); err != nil {
+		return sight{}, err
+	}
+	defer m.mu.Unlock()
+	s, ok := m.at(e, false)
+	if ok {
+		i := len(e.id()) + int(p)
+		s.raw = s.raw[:i] + "1" + s.raw[i+1:]
+		m.set(m.keys.epoch, s.raw)
+	}
+	return s, nil
+}
+
+func (m *memoryServer) admit(_ context.Context, e epoch, b *batch) (sight, bool, error) {
+	if err := m.lock(); err != nil {
+		return sight{}, false, err
+	}
+	defer m.mu.Unlock()
+	if s, ok := m.at(e, true); !ok {
+		return s, false, nil
+	}
+	for i := range b.size() {
+		o := b.at(i)
+		if o.want&WantShare != 0 {
+			o.answer.Share = m.share(o, b.limit)
+		}
+		if o.want&WantClaim == 0 || o.answer.Share == No {
+			continue
+		}
+		o.answer.Claim = Yes
+		if h, taken := m.claim(o); taken {
+			o.answer.Claim, o.answer.Holder = No, h
+			if o.want&WantShare != 0 {
+				m.giveBack(o.shareKey, o.shareID)
+			}
+		}
+	}
+	return sight{}, true, nil
+}
+
+func (m *memoryServer) claim(o *op) (Holder, bool) {
+	v, ok := m.get(o.claimKey)
+	if ok && (len(v) > len(o.value) || v[tagBytes:] != o.value[tagBytes:len(v)]) {
+		h, _ := parseHolder(v)
+		return h, true
+	}
+	if !ok || len(v) < len(o.value) {
+		m.set(o.claimKey, o.value)
+	}
+	return Holder{}, false
+}
+
+// place is where an id stands among ids, -1 when it does not.
+func place(ids, id string) int {
+	for i := 0; i < len(ids); i += shareIDSize {
+		if ids[i:i+shareIDSize] == id {
+			return i
+		}
+	}
+	return -1
+}
+
+func (m *memoryServer) share(o *op, limit Limit) Verdict {
+	ids, _ := m.get(o.shareKey)
+	before, verdict := len(ids), Yes
+	for i := 0; i < len(o.known); i += shareIDSize {
+		if k := o.known[i : i+shareIDSize]; place(ids, k) < 0 {
+			ids += k
+		}
+	}
+	if place(ids, o.shareID) < 0 {
+		if len(ids) < limit.Count*shareIDSize {
+			ids += o.shareID
+		} else {
+			verdict = No
+		}
+	}
+	if len(ids) > before {
+		m.setShares(o.shareKey, ids)
+	}
+	return verdict
+}
+
+func (m *memoryServer) giveBack(key, id string) bool {
+	ids, _ := m.get(key)
+	i := place(ids, id)
+	if i >= 0 {
+		m.setShares(key, ids[:i]+ids[i+shareIDSize:])
+	}
+	return i >= 0
+}
+
+func (m *memoryServer) claims(_ context.Context, e epoch, p *page) (string, sight, bool, error) {
+	if err := m.lock(); err != nil {
+		return "", sight{}, false, err
+	}
+	defer m.mu.Unlock()
+	s, ok := m.at(e, false)
+	if !ok {
+		return "", s, false, nil
+	}
+	admits := !strings.Contains(s.raw[len(e.id()):], "0")
+	var met []byte
+	for i, key := range p.keys {
+		v, there := m.get(key)
+		mine := p.values[i]
+		if there && v[tagBytes:chainEnd] != mine[tagBytes:chainEnd] && (admits || v[:tagBytes] == mine[:tagBytes]) {
+			met = append(met, byte(i>>8), byte(i), 'c', byte(len(v)))
+			met = append(met, v...)
+			continue
+		}
+		m.set(key, mine)
+	}
+	return string(met), sight{}, true, nil
+}
+
+func (m *memoryServer) shares(_ context.Context, e epoch, p *page) (sight, bool, error) {
+	if err := m.lock(); err != nil {
+		return sight{}, false, err
+	}
+	defer m.mu.Unlock()
+	if s, ok := m.at(e, false); !ok {
+		return s, false, nil
+	}
+	for i, key := range p.keys {
+		if ids, _ := m.get(key); place(ids, p.values[i]) < 0 {
+			m.setShares(key, ids+p.values[i])
+		}
+	}
+	return sight{}, true, nil
+}
+
+func (m *memoryServer) release(_ context.Context, rs []release) (int64, error) {
+	if err := m.lock(); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	var n int64
+	for _, r := range rs {
+		v, ok := m.get(r.key)
+		switch {
+		case ok && r.share && m.giveBack(r.key, r.id):
+			n++
+		case ok && !r.share && v[chainEnd:] == r.id:
+			delete(m.data, r.key)
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,136 @@
+package admission
+
+import (
+	"context"
+	"slices"
+)
+
+// releaseMax bounds the releases that wait, releasePage those of one round trip.
+const (
+	releaseMax  = 1 << 16
+	releasePage = 500
+)
+
+// Release gives back what refused events were granted, once the facts that refuse them are
+// committed. It returns at once: the releases travel when Redis is there. Beyond 65,536 waiting
+// ones it drops them and counts; such a claim is void, as after a crash (Config.Void).
+func (o *Owner) Release(releases []Release) {
+	g := o.gate
+	rs := make([]release, 0, len(releases))
+	for i := range releases {
+		r := &releases[i]
+		if r.Want&WantClaim != 0 {
+			rs = append(rs, release{
+				key: text(g.keys.appendClaim(nil, r.Campaign, r.User)),
+				id:  text(appendEvent(nil, o.partition, r.Event, r.Offset, true)),
+			})
+		}
+		if r.Want&WantShare != 0 {
+			rs = append(rs, release{
+				share: true,
+				key:   text(g.keys.appendShare(nil, r.User, g.cfg.Limit.Bucket(r.EventTimeMS))),
+				id:    string(r.Event[:shareIDSize]),
+			})
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	room := min(len(rs), releaseMax-len(g.releases))
+	g.stats.Dropped += int64(len(rs) - room)
+	g.releases = append(g.releases, rs[:room]...)
+	g.wake()
+}
+
+// Flush waits until every release given so far has reached Redis, for a shutdown in order.
+func (g *Gate) Flush(ctx context.Context) error {
+	for {
+		g.mu.Lock()
+		left, flushed := len(g.releases), g.flushed
+		g.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-flushed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// giveBack sends a page of releases. They are compared with the holder, so they may be sent
+// twice, under any epoch, to any server.
+func (g *Gate) giveBack(ctx context.Context) (bool, error) {
+	g.mu.Lock()
+	rs := g.releases[:min(len(g.releases), releasePage)]
+	g.mu.Unlock()
+	if len(rs) == 0 {
+		return false, nil
+	}
+	n, err := g.server.release(ctx, rs)
+	if err != nil {
+		g.failed(writing, err)
+		return false, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.worked(writing)
+	g.stats.Released += n
+	g.releases = slices.Delete(g.releases, 0, len(rs))
+	if len(g.releases) == 0 {
+		close(g.flushed)
+		g.flushed = make(chan struct{})
+	}
+	return true, nil
+}
+
+// takeVoid takes claims from holders that never became a fact and judges those asks again.
+func (o *Owner) takeVoid(ctx context.Context, asks []Ask, answers []Answer) error {
+	g := o.gate
+	for i := range asks {
+		h := answers[i].Holder
+		if answers[i].Claim != No || h.Event == [eventBytes]byte{} { // none, or a fact
+			continue
+		}
+		void, err := g.cfg.Void(ctx, asks[i].Campaign, asks[i].User, h)
+		if err != nil {
+			g.cfg.Logger.Warn("admission: a claim stands because nobody could say whether it is void", "campaign", asks[i].Campaign,
+				"user", asks[i].User, "holder_partition", h.Partition, "holder_offset", h.Offset, "error", err)
+			continue
+		}
+		if !void {
+			continue
+		}
+		if err := o.take(ctx, asks[i].Campaign, asks[i].User, h); err != nil {
+			return err
+		}
+		if err := o.Admit(ctx, asks[i:i+1], answers[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take removes the claim if h still has it.
+func (o *Owner) take(ctx context.Context, campaign, user int64, h Holder) error {
+	g := o.gate
+	var event EventID
+	copy(event[:], h.Event[:])
+	r := release{
+		key: text(g.keys.appendClaim(nil, campaign, user)),
+		id:  text(appendEvent(nil, h.Partition, event, h.Offset, true)),
+	}
+	for {
+		n, err := g.server.release(ctx, []release{r})
+		if err == nil {
+			g.mu.Lock()
+			g.stats.Voided += n
+			g.mu.Unlock()
+			return nil
+		}
+		g.failed(writing, err)
+		if !pause(ctx, g.cfg.Poll) {
+			return ctx.Err()
+		}
+	}
+}
