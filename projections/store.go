@@ -30,8 +30,8 @@ type Store interface {
 	// Get appends the value to dst[:0]. The result may be kept until dst is used again.
 	Get(space Space, key, dst []byte) (value []byte, ok bool, err error)
 	// Scan calls fn for every key that begins with prefix, in key order, without the space byte.
-	// key and value live until fn returns. An error of fn ends the scan and is returned as it is
-	// or wrapped.
+	// key and value live until fn returns; fn may call Get. An error of fn ends the scan and is
+	// returned as it is or wrapped.
 	Scan(space Space, prefix []byte, fn func(key, value []byte) error) error
 }
 
