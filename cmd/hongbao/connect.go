@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -56,6 +57,16 @@ func (c *Config) redisOptions() (*redis.Options, error) {
 		TLSConfig: tlsConfig,
 	}, nil
 }
+
+// silenceRedis keeps go-redis from writing lines of its own form to standard error. What they say
+// comes back as errors too, which the rooms log. The logger is a global of that package, so it
+// is set once, by main.
+func silenceRedis() { redis.SetLogger(redisSilence{}) }
+
+type redisSilence struct{}
+
+// Printf is go-redis's logging port.
+func (redisSilence) Printf(context.Context, string, ...any) {}
 
 // tlsFiles are one server's TLS settings. Any of them turns TLS on: whoever names an
 // authority does not want to talk in the clear because of a forgotten switch.

@@ -81,10 +81,24 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(
 		newConfigCommand(a),
 		newHealthCommand(a),
+		newTopicsCommand(a),
 		newVersionCommand(a),
 		newSettingsTopic(),
 	)
 	return root
+}
+
+// newGroup makes a command that only holds others. Alone it shows them; a word that is none of
+// them is refused, where cobra would show the help page and be content.
+func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	group.AddCommand(commands...)
+	return group
 }
 
 // prepare loads the configuration before a command runs.
