@@ -22,6 +22,9 @@ type WriterConfig struct {
 	// BufferedRecords bounds what is written and not yet acknowledged; Write waits when it is
 	// reached. Default 50,000.
 	BufferedRecords int
+	// BatchBytes bounds a batch, and so a record. Default 1 MiB, as other clients have it; raise
+	// it to write a record that is too large on purpose.
+	BatchBytes int32
 	// Compress with lz4. Off by default: events are small and the broker is near.
 	Compress bool
 }
@@ -55,6 +58,9 @@ func (c *Client) Writer(ctx context.Context, cfg WriterConfig, topics ...schemas
 	if cfg.BufferedRecords <= 0 {
 		cfg.BufferedRecords = 50_000
 	}
+	if cfg.BatchBytes <= 0 {
+		cfg.BatchBytes = 1 * mib
+	}
 	compression := kgo.NoCompression()
 	if cfg.Compress {
 		compression = kgo.Lz4Compression()
@@ -64,7 +70,7 @@ func (c *Client) Writer(ctx context.Context, cfg WriterConfig, topics ...schemas
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(cfg.Linger),
 		kgo.MaxBufferedRecords(cfg.BufferedRecords),
-		kgo.ProducerBatchMaxBytes(1*mib),
+		kgo.ProducerBatchMaxBytes(cfg.BatchBytes),
 		kgo.ProducerBatchCompression(compression),
 	)...)
 	if err != nil {

@@ -1,0 +1,177 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/zeebo/xxh3"
+
+	"hongbao/internal/topiclog"
+	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
+)
+
+// intake is the reading of coupon.commands: hongbao's own commands wait in it until the fact that
+// granted them comes by.
+type intake struct {
+	command schemas.Command
+	at      *topiclog.Record // the own command that is next; nil: not read yet
+	bad     []badCommand     // for coupon.dead, by offset
+}
+
+// badCommand is a command that nobody can execute.
+type badCommand struct {
+	offset  int64
+	reasons uint64
+	letters int
+}
+
+// nextOwn shows the next command that hongbao wrote, taking in those of other services before it.
+func (p *partition) nextOwn() *schemas.Command {
+	if p.intake.at != nil {
+		return &p.intake.command
+	}
+	for r := p.commands.peek(); r != nil; r = p.commands.peek() {
+		p.commands.take()
+		c := &p.intake.command
+		if reasons := p.badCommand(c, r); reasons != 0 {
+			p.intake.bad = append(p.intake.bad, badCommand{offset: r.Offset, reasons: reasons})
+			continue
+		}
+		if c.FactSeq != 0 {
+			p.intake.at = r
+			return c
+		}
+		p.tally.others++
+		p.addForeign(c, r.Offset)
+	}
+	return nil
+}
+
+// badCommand has a bit for every reason to bury the command.
+func (p *partition) badCommand(c *schemas.Command, r *topiclog.Record) (reasons uint64) {
+	if err := c.Decode(r.Value); err != nil {
+		reasons = bit(pb.Reason_REASON_UNDECODABLE)
+		if said, ok := errors.AsType[*schemas.Poison](err); ok {
+			reasons = bit(said.Reason)
+		}
+	} else if key := schemas.AppendKey(p.scratch[:0], c.Chain); !bytes.Equal(key, r.Key) {
+		reasons |= bit(pb.Reason_REASON_MISROUTED)
+	}
+	switch {
+	case len(r.Key) == 0:
+		reasons |= bit(pb.Reason_REASON_NO_KEY)
+	case schemas.Partition(r.Key, p.v.n) != p.id:
+		reasons |= bit(pb.Reason_REASON_MISROUTED)
+	}
+	return reasons
+}
+
+// checkCommands takes the commands of the fact at hand and compares them with its rewards.
+func (p *partition) checkCommands(c *campaign, v *schemas.Verdict) {
+	if len(v.Rewards) == 0 {
+		return
+	}
+	found := 0
+	for cmd := p.nextOwn(); cmd != nil && cmd.FactSeq <= p.at; cmd = p.nextOwn() {
+		r := p.intake.at
+		p.intake.at = nil
+		if cmd.FactSeq < p.at {
+			p.orphan(cmd, r)
+			continue
+		}
+		if !p.checkCommand(c, v, cmd, r) {
+			p.orphan(cmd, r)
+			continue
+		}
+		found++
+	}
+	if found < len(v.Rewards) && p.commands.err == nil {
+		p.bad(CheckRewards, "the fact grants %d rewards, coupon.commands has %d commands for it", len(v.Rewards), found)
+	}
+}
+
+func (p *partition) orphan(cmd *schemas.Command, r *topiclog.Record) {
+	p.v.badAt(CheckRewards, r, p.id, "the command at offset %d of coupon.commands (coupon %s) has no reward of seq %d behind it, or is its second one",
+		r.Offset, hex(cmd.CouponID[:]), cmd.FactSeq)
+}
+
+// checkCommand finds the command's reward and compares the two; false without one.
+func (p *partition) checkCommand(c *campaign, v *schemas.Verdict, cmd *schemas.Command, r *topiclog.Record) bool {
+	for i := range v.Rewards {
+		g := &v.Rewards[i]
+		if g.CouponID != cmd.CouponID {
+			continue
+		}
+		sum := commandSum(cmd)
+		if old := p.coupons.find(cmd.CouponID); old != nil {
+			if old.factSeq == p.at {
+				return false // the second command of one reward
+			}
+			return true // paid before under another version: the id is known, nothing is issued twice
+		}
+		if what := p.commandDiffers(c, v, g, cmd); what != "" {
+			p.v.badAt(CheckRewards, r, p.id, "the command at offset %d of coupon.commands has another %s than the reward of seq %d", r.Offset, what, p.at)
+		}
+		co := p.coupons.add(cmd, r.Offset)
+		co.factSeq, co.sum = p.at, sum
+		if len(cmd.OrderID) > 0 {
+			co.order = orderSum(p.orderKey(cmd.Campaign, cmd.OrderID))
+		}
+		return true
+	}
+	return false
+}
+
+func (p *partition) commandDiffers(c *campaign, v *schemas.Verdict, g *schemas.Reward, cmd *schemas.Command) string {
+	switch {
+	case cmd.Campaign != v.Campaign:
+		return "campaign"
+	case cmd.Chain != v.Chain:
+		return "chain"
+	case cmd.Beneficiary != g.Beneficiary:
+		return "beneficiary"
+	case !bytes.Equal(cmd.Rule, g.Rule):
+		return "rule"
+	case !bytes.Equal(cmd.Coupon, g.Coupon):
+		return "coupon"
+	case v.Event == schemas.EventPurchase && !bytes.Equal(cmd.OrderID, v.OrderID):
+		return "order_id"
+	}
+	for i := range c.rules.Coupons {
+		k := &c.rules.Coupons[i]
+		if !bytes.Equal(k.Name, cmd.Coupon) {
+			continue
+		}
+		if cmd.ValueMinor != k.ValueMinor || !bytes.Equal(cmd.Currency, k.Currency) || cmd.ValidForMS != k.ValidForMS {
+			return "value or validity (by the campaign)"
+		}
+	}
+	return ""
+}
+
+// addForeign takes in a command of another service. A redelivered one is answered once.
+func (p *partition) addForeign(cmd *schemas.Command, offset int64) {
+	trigger := append([]byte("C:"), cmd.CommandID...)
+	cmd.CouponID = couponID(cmd.Campaign, cmd.Rule, cmd.Beneficiary, trigger)
+	if p.coupons.find(cmd.CouponID) == nil {
+		p.coupons.add(cmd, offset)
+	}
+}
+
+// endCommands reads the rest: an own command whose fact was not read is an orphan, unless it is
+// newer than what is judged (V2).
+func (p *partition) endCommands() {
+	for cmd := p.nextOwn(); cmd != nil; cmd = p.nextOwn() {
+		r := p.intake.at
+		p.intake.at = nil
+		if cmd.FactSeq <= p.seq || r.Offset < p.v.early[schemas.TopicCommands][p.id] {
+			p.orphan(cmd, r)
+		}
+	}
+}
+
+// commandSum is over what a command says, however it was encoded.
+func commandSum(cmd *schemas.Command) uint64 {
+	return xxh3.Hash(schemas.AppendCommand(make([]byte, 0, 256), cmd))
+}
