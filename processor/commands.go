@@ -123,7 +123,7 @@ func (w *worker) orderReversed(c *projections.Coupon) (bool, error) {
 	if c.OrderID == "" {
 		return false, nil
 	}
-	o, ok, err := w.state.Order(c.Campaign, []byte(c.OrderID))
+	o, ok, err := w.state.Order(c.Campaign, c.OrderID)
 	if err != nil || !ok || o.ReversedSeq == 0 {
 		return false, err
 	}
@@ -134,7 +134,7 @@ func (w *worker) orderReversed(c *projections.Coupon) (bool, error) {
 // on, since it may have paid, and are revoked when done; a voucher in hand is revoked; a used one is listed.
 func (w *worker) reverse(v *schemas.Verdict) error {
 	var ids []schemas.CouponID
-	err := w.state.OrderCoupons(v.Campaign, v.OrderID, func(c *projections.Coupon) error {
+	err := w.state.OrderCoupons(v.Campaign, string(v.OrderID), func(c *projections.Coupon) error {
 		ids = append(ids, c.ID)
 		return nil
 	})

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -66,7 +67,7 @@ func (t *couponTurn) untilDue(clockMS int64) time.Duration {
 // wakeDue wakes what is past due at a takeover without its record, which may lie behind one that is not.
 func (w *worker) wakeDue() error {
 	return w.each(func(fn func(*projections.Coupon) error) error {
-		return w.state.EachDue(w.clockMS, 0, fn)
+		return w.state.EachDue(w.clockMS, math.MaxInt, fn)
 	}, func(c *projections.Coupon) error {
 		return w.move(c, pb.CouponEvent_COUPON_EVENT_DUE, 0, nil)
 	})

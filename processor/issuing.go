@@ -44,7 +44,7 @@ func (w *worker) settleCommitted(ctx context.Context) {
 		}
 	}
 	w.issue.waiting = w.issue.waiting[:n]
-	w.giveBack(ctx, committed)
+	w.giveBack(committed)
 	w.declareStock(ctx, committed)
 }
 
@@ -103,7 +103,7 @@ func (q *releaseQueue) add(e *schemas.Event, id admission.EventID, v *schemas.Ve
 	q.items, q.seqs = append(q.items, r), append(q.seqs, seq)
 }
 
-func (w *worker) giveBack(ctx context.Context, committed int64) {
+func (w *worker) giveBack(committed int64) {
 	q := &w.undo
 	n := 0
 	for n < len(q.seqs) && q.seqs[n] <= committed {
@@ -112,10 +112,6 @@ func (w *worker) giveBack(ctx context.Context, committed int64) {
 	if n == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, admitPatience)
-	defer cancel()
-	if err := w.owner.Release(ctx, q.items[:n]); err != nil {
-		return // asked again at the next turn; releasing twice does nothing
-	}
+	w.owner.Release(q.items[:n])
 	q.items, q.seqs = append(q.items[:0], q.items[n:]...), append(q.seqs[:0], q.seqs[n:]...)
 }

@@ -78,7 +78,9 @@ func (l *lane) live(ctx context.Context) error {
 	l.mu.Lock()
 	l.life = f
 	for p := range l.owned {
-		f.take(p)
+		if !l.x.isStopped(p) {
+			f.take(p)
+		}
 	}
 	l.mu.Unlock()
 	f.tasks.Go(f.dispatch)

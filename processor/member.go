@@ -2,7 +2,6 @@ package processor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -165,9 +164,9 @@ func (m *member) confirmedWithin(d time.Duration) bool {
 	return !m.confirmed.IsZero() && time.Since(m.confirmed) < d
 }
 
-// prove keeps X5b: a Heartbeat with our member id and generation is answered without error. While a
-// rebalance is under way it asks again as long as p is ours. A stranger's answer is errGone: the
-// callbacks will say what is ours, and nobody is fenced.
+// prove keeps X5b: a Heartbeat with our member id and generation is answered without error, before anybody is
+// fenced. While a rebalance moves the generation the broker calls us a stranger, and what we keep is not announced
+// again; so it asks again as long as p is in the owned set. A stranger for good is told so by the callbacks.
 func (m *member) prove(ctx context.Context, p int32) error {
 	for {
 		if !m.owns(p) {
@@ -177,13 +176,12 @@ func (m *member) prove(ctx context.Context, p int32) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, kerr.RebalanceInProgress), kerr.IsRetriable(err):
-		case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.FencedInstanceID):
-			return errGone
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case !isStaleLease(err) && !kerr.IsRetriable(err):
+			return err
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}

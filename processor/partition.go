@@ -81,30 +81,36 @@ func (p *partition) halt(cause error) {
 	}
 }
 
-// release ends the work: the store is closed unless the partition is still ours and will be taken again.
-func (p *partition) release() {
+// release ends the work, once the tail is published or the life over: the store is closed unless the
+// partition is still ours and will be taken again.
+func (p *partition) release(f *life) {
+	_ = f.queue.drained(f.ctx, p) // its error says that the life is over
 	p.lane.mu.Lock()
 	keep := p.lane.owned[p.id] && !p.stopped.Load()
 	if !keep {
 		delete(p.lane.open, p.id)
 	}
 	p.lane.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !keep && p.store != nil {
 		if err := p.store.Close(); err != nil {
 			p.log.Error("closing the store", "partition", p.id, "error", err)
 		}
 		p.store, p.state = nil, nil
 	}
-	p.mu.Lock()
 	p.halted = nil
 	close(p.ended)
-	p.mu.Unlock()
 }
 
 // published is called by the lane once a step's transaction is committed.
 func (p *partition) published(s *step) {
 	p.committed.Store(s.boundary.Seq)
-	p.store.Published(s.boundary.Seq)
+	p.mu.Lock()
+	if p.store != nil { // a client that ends may still learn of a commit
+		p.store.Published(s.boundary.Seq)
+	}
+	p.mu.Unlock()
 	signal(p.box.wake)
 }
 
@@ -174,7 +180,11 @@ func (f *life) work(w *worker) error {
 	}
 	from := map[string]map[int32]kgo.Offset{}
 	for t := range schemas.Topic(schemas.Inputs) {
-		from[f.x.routes.names[t]] = map[int32]kgo.Offset{w.id: kgo.NewOffset().At(w.pos[t])}
+		at := kgo.NewOffset().At(w.pos[t])
+		if w.store.Last().Seq == 0 {
+			at = kgo.NewOffset().AtStart() // a first start begins where the topic does
+		}
+		from[f.x.routes.names[t]] = map[int32]kgo.Offset{w.id: at}
 	}
 	f.cl.AddConsumePartitions(from)
 	f.x.started(w.partition)

@@ -196,7 +196,7 @@ func (x *Processor) fail(err error) {
 func (x *Processor) clientID() string { return "hongbao/" + x.cfg.Instance + "/" + x.cfg.Address }
 
 // txnPrefix begins every transactional id of the group (X1).
-func (x *Processor) txnPrefix() string { return "hongbao/" + x.cfg.Prefix + x.cfg.Group + "/" }
+func (x *Processor) txnPrefix() string { return "hongbao/" + x.cfg.Group + "/" }
 
 func (x *Processor) clientOptions() []kgo.Opt {
 	opts := []kgo.Opt{kgo.SeedBrokers(x.cfg.Brokers...), kgo.ClientID(x.clientID())}
@@ -247,6 +247,12 @@ func (x *Processor) running(p int32) *partition {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.live[p]
+}
+
+func (x *Processor) isStopped(p int32) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.stops[p] != nil
 }
 
 // stopPartition stops one partition loudly and alone; its neighbours go on.

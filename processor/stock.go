@@ -56,7 +56,7 @@ func (w *worker) sayStock(ctx context.Context) error {
 			}
 			err = w.x.cfg.Stock.TopUp(ctx, fsm.TopUp{
 				Campaign: c.Rules.ID, Number: t.Number, Kind: t.Coupon, Pieces: t.StockDelta,
-				Currency: t.Currency, BudgetMinor: t.BudgetMinor,
+				Currency: t.BudgetCurrency, BudgetMinor: t.BudgetDeltaMinor,
 			})
 		}
 	})

@@ -17,7 +17,7 @@ func (f *life) own(p int32) error {
 	if err != nil {
 		return err
 	}
-	defer part.release()
+	defer part.release(f)
 	s, err := f.x.settle(f.ctx, f.cl, p)
 	if err != nil {
 		return err

@@ -49,6 +49,8 @@ type worker struct {
 	oldestMS int64
 	nodesAt  time.Time
 	expiryAt time.Time
+
+	checkpointAt time.Time
 	fresh    bool // no turn yet since the partition was taken
 	stock    stockDuty
 }
@@ -184,7 +186,11 @@ func (w *worker) commit() error {
 	}
 	w.x.metrics.steps.Inc()
 	w.life.queue.push(s)
-	return nil
+	if !nodes {
+		return nil
+	}
+	w.state.Evict()
+	return w.checkpoint()
 }
 
 // idle writes the nodes of the last steps once nothing else is to be done.
@@ -206,7 +212,19 @@ func (w *worker) writeNodes() error {
 		return err
 	}
 	w.state.Evict()
-	return nil
+	return w.checkpoint()
+}
+
+// checkpoint keeps a copy to go back to (X5e) now and then; the nodes are written. It counts once its seq is committed.
+func (w *worker) checkpoint() error {
+	if w.checkpointAt.IsZero() {
+		w.checkpointAt = w.now
+	}
+	if w.now.Sub(w.checkpointAt) < w.x.cfg.CheckpointEvery {
+		return nil
+	}
+	w.checkpointAt = w.now
+	return w.store.Checkpoint(w.committed.Load())
 }
 
 // emit adds the fact in w.fact to the step and folds it: state is a fold of facts, nothing else.
