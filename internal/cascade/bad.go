@@ -112,12 +112,13 @@ func (r *run) badRecord(k BadKind, c *chain) *Record {
 		return r.overLimit(c)
 	case ClaimedElsewhere:
 		return r.claimed(c)
+	default:
+		e, ok := r.badEvent(k, c)
+		if !ok {
+			return nil
+		}
+		return r.record(c, &e)
 	}
-	e, ok := r.badEvent(k, c)
-	if !ok {
-		return nil
-	}
-	return r.record(c, &e)
 }
 
 // garbage is neither a message (its first byte would be a group in field 15) nor JSON.
@@ -148,6 +149,7 @@ func (r *run) malformed(k BadKind, c *chain) *Record {
 			return nil
 		}
 		rec.Partition = (rec.Partition + 1) % r.cfg.Partitions
+	default: // InvalidField
 	}
 	return rec
 }
@@ -226,7 +228,7 @@ func (r *run) forge(code []byte) []byte {
 // chain, and then once more.
 func (r *run) overLimit(c *chain) *Record {
 	rung := &c.rungs[0]
-	if r.sharesLeft(rung) > int32(min(c.size-c.done, shareLimit)) {
+	if r.sharesLeft(rung) > int32(min(c.size-c.done, shareLimit)) { //nolint:gosec // at most shareLimit
 		return nil
 	}
 	for r.sharesLeft(rung) > 0 {

@@ -22,7 +22,7 @@ type dataset struct {
 
 // datasets are the real cascades where HONGBAO_CASCADES names their folder. Elsewhere they
 // are two generated zips in the same format, so that no test is left out in silence.
-func datasets(t testing.TB) (sets []dataset, real bool) {
+func datasets(t testing.TB) (sets []dataset, genuine bool) {
 	t.Helper()
 	if dir := os.Getenv("HONGBAO_CASCADES"); dir != "" {
 		return []dataset{
@@ -94,7 +94,7 @@ func countZip(t *testing.T, name string) (d dataset) {
 // TestRecords is section 6 of the data: counts of the file, of Counts and of the referee agree.
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	sets, real := datasets(t)
+	sets, genuine := datasets(t)
 	for _, set := range sets {
 		count := countZip(t, set.path)
 		cascades, err := ReadZip(set.path)
@@ -117,7 +117,7 @@ func TestRecords(t *testing.T) {
 			!slices.Equal(counts.Depth[1:], count.depth) {
 			t.Errorf("%s: %d chains, %+v; the file has %+v", set.path, len(cascades), counts, count)
 		}
-		if real && (count.chains != set.chains || count.joins != set.joins || count.shares != set.shares ||
+		if genuine && (count.chains != set.chains || count.joins != set.joins || count.shares != set.shares ||
 			count.deepest != set.deepest || !slices.Equal(count.depth[:3], set.depth)) {
 			t.Errorf("%s: %d chains, %d joins, %d shares, deepest %d, depths %v; want %+v", set.path,
 				count.chains, count.joins, count.shares, count.deepest, count.depth[:3], set)

@@ -6,7 +6,7 @@ import "testing"
 // and Counts as the referee has them.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(30) {
+	for seed := range uint64(12) {
 		s, err := Demo(seed, testConfig())
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func TestDemo(t *testing.T) {
 }
 
 // TestAllocations: chunks, and rungs while chains grow; nothing per record.
-func TestAllocations(t *testing.T) {
+func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all goroutines
 	s := testSynthetic(t, func(c *SyntheticConfig) { c.Events, c.Chains, c.Giant, c.Trace = 200_000, 500, 0.2, true })
 	perRun := testing.AllocsPerRun(1, func() {
 		for range s.Records() {

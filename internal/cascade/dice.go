@@ -20,7 +20,7 @@ func (d *dice) next() uint64 { return d.pcg.Uint64() }
 func (d *dice) unit() float64 { return float64(d.pcg.Uint64()>>11+1) / (1 << 53) }
 
 // below is uniform in 0..n-1, n > 0. The bias of the multiplication is below n/2^32.
-func (d *dice) below(n int) int { return int(d.pcg.Uint64() >> 32 * uint64(n) >> 32) }
+func (d *dice) below(n int) int { return int(d.pcg.Uint64() >> 32 * uint64(n) >> 32) } //nolint:gosec // n > 0
 
 // normal is standard normal.
 func (d *dice) normal() float64 { return normalQuantile(d.unit() - 1.0/(1<<54)) }
@@ -59,5 +59,5 @@ func (s *ids) of(n uint32) int64 {
 	x = x * 0xff51afd7ed558ccd & mask63
 	x ^= x >> 29
 	x = x * 0xc4ceb9fe1a85ec53 & mask63
-	return int64(x ^ x>>32)
+	return int64(x ^ x>>32) //nolint:gosec // 63 bits
 }

@@ -50,6 +50,7 @@ func appendProtobuf(dst []byte, e *schemas.Event) []byte {
 		dst = appendBytes(dst, tagPurchaseCurrency, e.Currency)
 	case schemas.EventReversal:
 		dst = appendBytes(dst, tagReversalOrder, e.OrderID)
+	default:
 	}
 	return dst
 }
@@ -58,7 +59,7 @@ func appendInt(dst []byte, tag byte, v int64) []byte {
 	if v == 0 {
 		return dst
 	}
-	return binary.AppendUvarint(append(dst, tag), uint64(v))
+	return binary.AppendUvarint(append(dst, tag), uint64(v)) //nolint:gosec // not negative
 }
 
 func appendBytes(dst []byte, tag byte, v []byte) []byte {
@@ -115,6 +116,7 @@ func appendJSON(dst []byte, e *schemas.Event) []byte {
 		dst = appendNumber(dst, "campaign", e.Campaign)
 		dst = appendNumber(dst, "chain", e.Chain)
 		dst = appendText(dst, "order_id", e.OrderID)
+	default:
 	}
 	return append(dst, '}')
 }

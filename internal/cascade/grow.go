@@ -39,9 +39,12 @@ func seeded(seed uint32) ladder {
 	return ladder{rungs: []rung{{inviter: seed, left: math.MaxInt32}}}
 }
 
+// height is the number of rungs, at most DepthMax + 1.
+func (l *ladder) height() int32 { return int32(len(l.rungs)) } //nolint:gosec // at most DepthMax + 1
+
 // next draws the depth of the next join.
 func (l *ladder) next(s *Shape, d *dice) int32 {
-	deepest := int32(len(l.rungs))
+	deepest := l.height()
 	if deepest <= l.climb {
 		return deepest
 	}
@@ -93,10 +96,10 @@ func (s *Shape) grow(d *dice, ids *ids, n int64) Cascade {
 		if !l.ready(depth - 1) {
 			l.promote(depth-1, s, d)
 		}
-		parent := int32(l.rungs[depth-1].inviter) - 1
+		parent := int32(l.rungs[depth-1].inviter) - 1          //nolint:gosec // an index
 		atMS := s.ageMS(slow, quantile(d, i, n)) / 1000 * 1000 // whole seconds, as in the data
 		c.Nodes = append(c.Nodes, Node{ID: ids.next(), Parent: parent, Depth: depth, AtMS: atMS})
-		l.join(depth, uint32(len(c.Nodes)))
+		l.join(depth, uint32(len(c.Nodes))) //nolint:gosec // indexes are 32 bits
 	}
 	c.Name = fmt.Sprintf("treefile_%d.txt", c.Root())
 	return c

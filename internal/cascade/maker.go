@@ -6,9 +6,6 @@ import (
 	"hongbao/schemas"
 )
 
-// maxRecordRoom bounds what one record of ours takes of the arena, key and headers included.
-const maxRecordRoom = 1536
-
 // maker turns events into records. One per stream; it allocates a chunk per thousand records.
 type maker struct {
 	cfg    *Config
@@ -41,7 +38,7 @@ func (m *maker) mintUntil(campaign, chain, inviter, endS int64) []byte {
 
 // id is an event id: a letter for the kind and a number that is unique among that kind.
 func (m *maker) id(letter byte, n int64) []byte {
-	b := append(m.arena.room(maxRecordRoom), letter)
+	b := append(m.arena.room(), letter)
 	return m.arena.keep(strconv.AppendInt(b, n, 10))
 }
 
@@ -54,11 +51,11 @@ func (m *maker) record(e *schemas.Event, timeMS int64) *Record {
 func (m *maker) typed(e *schemas.Event, timeMS int64, kind []byte) *Record {
 	e.Source = m.source
 	r := &m.rec
-	r.Key = m.arena.keep(schemas.AppendKey(m.arena.room(maxRecordRoom), e.Chain))
+	r.Key = m.arena.keep(schemas.AppendKey(m.arena.room(), e.Chain))
 	r.Partition = schemas.Partition(r.Key, m.cfg.Partitions)
 	r.TimeMS = timeMS
 	r.Headers = m.head[:0]
-	value := m.arena.room(maxRecordRoom)
+	value := m.arena.room()
 	switch m.cfg.Format {
 	case Structured:
 		r.Value = m.arena.keep(appendStructured(value, e, kind))
@@ -86,7 +83,7 @@ func (m *maker) trace(d *dice) []byte {
 	if !m.cfg.Trace {
 		return nil
 	}
-	b := append(m.arena.room(maxRecordRoom), "00-"...)
+	b := append(m.arena.room(), "00-"...)
 	b = appendHex(b, d.next()|1)
 	b = appendHex(b, d.next())
 	b = appendHex(append(b, '-'), d.next()|1)

@@ -3,6 +3,7 @@ package cascade
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"hongbao/schemas"
 )
@@ -78,13 +79,16 @@ func (c *Config) Validate() error {
 // costs nothing per record, and small enough that a kept record pins little.
 const arenaChunkBytes = 256 << 10
 
+// maxRecordRoom bounds any part of a record of ours.
+const maxRecordRoom = 1536
+
 // arena cuts byte slices from chunks that are never reused: who got a slice keeps it.
 type arena struct{ chunk []byte }
 
-// room is an empty slice with capacity for at least n bytes.
-func (a *arena) room(n int) []byte {
-	if cap(a.chunk)-len(a.chunk) < n {
-		a.chunk = make([]byte, 0, max(arenaChunkBytes, n))
+// room is an empty slice with capacity for at least maxRecordRoom bytes.
+func (a *arena) room() []byte {
+	if cap(a.chunk)-len(a.chunk) < maxRecordRoom {
+		a.chunk = make([]byte, 0, arenaChunkBytes)
 	}
 	return a.chunk[len(a.chunk):]
 }
@@ -94,5 +98,5 @@ func (a *arena) keep(b []byte) []byte {
 	if used := len(a.chunk) + len(b); used <= cap(a.chunk) {
 		a.chunk = a.chunk[:used]
 	}
-	return b[:len(b):len(b)]
+	return slices.Clip(b)
 }

@@ -1,6 +1,7 @@
 package cascade
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -30,6 +31,7 @@ type referee struct {
 }
 
 func newReferee(t testing.TB, cfg Config) *referee {
+	t.Helper()
 	return &referee{
 		t: t, partitions: 16, nowMS: cfg.NowMS, verifier: schemas.NewCodeVerifier(cfg.Keys),
 		chainOf: map[int64]int64{}, inviter: map[int64]int64{}, depth: map[int64]int{},
@@ -71,7 +73,11 @@ func (j *referee) judge(rec *Record) {
 
 func (j *referee) dead(rec *Record, e *schemas.Event, err error) schemas.Reason {
 	if err != nil {
-		return err.(*schemas.Poison).Reason
+		var poison *schemas.Poison
+		if !errors.As(err, &poison) {
+			j.t.Fatalf("record %d: %v is no poison", j.counts.Records, err)
+		}
+		return poison.Reason
 	}
 	if len(rec.Key) == 0 {
 		return pb.Reason_REASON_NO_KEY

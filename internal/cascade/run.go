@@ -48,7 +48,7 @@ type chain struct {
 	// The seed's code, which three joins in five carry: minting it each time would be a
 	// tenth of the whole work.
 	code    [maxCodeText]byte
-	codeLen uint8
+	codeLen int
 }
 
 // maxCodeText is beyond the longest code: 9 bytes for each of four numbers, 12 others, in base32.
@@ -125,7 +125,7 @@ func (r *run) turn(c *chain) {
 	case c.done == 0:
 		c.seed = r.ids.number()
 		c.ladder = seeded(c.seed)
-		c.codeLen = uint8(copy(c.code[:], r.maker.mint(r.ids.of(c.seed), r.ids.of(c.seed))))
+		c.codeLen = copy(c.code[:], r.maker.mint(r.ids.of(c.seed), r.ids.of(c.seed)))
 		r.share(c, 0)
 	case c.pending > 0:
 		r.join(c, c.pending)

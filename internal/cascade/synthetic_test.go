@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"strings"
 	"testing"
 
 	"hongbao/schemas"
@@ -18,7 +19,7 @@ func testConfig() Config {
 
 func testSynthetic(t testing.TB, change func(*SyntheticConfig)) *Synthetic {
 	t.Helper()
-	cfg := SyntheticConfig{Config: testConfig(), Seed: 7, Events: 60_000, Chains: 600, Duplicate: 2, Bad: 1}
+	cfg := SyntheticConfig{Config: testConfig(), Seed: 7, Events: 30_000, Chains: 300, Duplicate: 2, Bad: 1}
 	if change != nil {
 		change(&cfg)
 	}
@@ -80,8 +81,8 @@ func TestSyntheticMix(t *testing.T) {
 			t.Errorf("seed %d: %s are %.4f of the good events, want %.2f", s.cfg.Seed, part.name, got, part.want)
 		}
 	}
-	if k.Duplicates != 1200 || k.Refused.Total()+k.Dead.Total() != 600 {
-		t.Errorf("seed %d: %d duplicates and %d bad, want 1200 and 600", s.cfg.Seed, k.Duplicates, k.Refused.Total()+k.Dead.Total())
+	if k.Duplicates != 600 || k.Refused.Total()+k.Dead.Total() != 300 {
+		t.Errorf("seed %d: %d duplicates and %d bad, want 600 and 300", s.cfg.Seed, k.Duplicates, k.Refused.Total()+k.Dead.Total())
 	}
 	for kind := range badKinds {
 		if n := max(k.Refused[kind.Reason()], k.Dead[kind.Reason()]); n == 0 && kind != Oversize {
@@ -179,7 +180,7 @@ func TestSyntheticRefusals(t *testing.T) {
 	for name, change := range map[string]func(*SyntheticConfig){
 		"events 0: from 1 to":                 func(c *SyntheticConfig) { c.Events = 0 },
 		"chains 0: from 1 to":                 func(c *SyntheticConfig) { c.Chains = 0 },
-		"more seeds than shares":              func(c *SyntheticConfig) { c.Chains = 30_000 },
+		"more seeds than shares":              func(c *SyntheticConfig) { c.Chains = 20_000 },
 		"95 % duplicates and 1 % bad":         func(c *SyntheticConfig) { c.Duplicate = 95 },
 		"the part of one chain":               func(c *SyntheticConfig) { c.Giant = 1 },
 		"mix {1 0 0}":                         func(c *SyntheticConfig) { c.Mix = Mix{Shares: 1} },
@@ -198,7 +199,7 @@ func TestSyntheticRefusals(t *testing.T) {
 		cfg := SyntheticConfig{Config: testConfig(), Events: 60_000, Chains: 600, Bad: 1}
 		change(&cfg)
 		_, err := NewSynthetic(cfg)
-		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(name)) {
+		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want one with %q", err, name)
 		}
 	}

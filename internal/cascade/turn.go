@@ -22,7 +22,7 @@ func (r *run) shareEvent(c *chain, member uint32) schemas.Event {
 
 // sharesLeft is how often a rung's inviter may share within this hour.
 func (r *run) sharesLeft(rung *rung) int32 {
-	if hour := int32(r.nowMS / 3_600_000); rung.hour != hour {
+	if hour := int32(r.nowMS / 3_600_000); rung.hour != hour { //nolint:gosec // hours fit until the year 246,953
 		rung.hour, rung.shares = hour, 0
 	}
 	return shareLimit - rung.shares
@@ -31,7 +31,7 @@ func (r *run) sharesLeft(rung *rung) int32 {
 // reshare makes a share that no join asks for: by a member who waits, most of whom will
 // never have an invitee, or again by an inviter who may. False: nobody can.
 func (r *run) reshare(c *chain) bool {
-	deepest := int32(len(c.rungs)) - 1
+	deepest := c.height() - 1
 	depth := min(r.cfg.Shape.Depth.draw(r.dice.unit(), r.cfg.Shape.DepthMax), deepest)
 	for d := depth; d > 0; d-- {
 		if c.rungs[d].waits == 0 {

@@ -84,7 +84,7 @@ func claim(seen map[int64]place, before []Cascade, c *Cascade) error {
 			return &SyntaxError{File: c.Name, Line: i + 1, Value: fmt.Sprint(id), Rule: fmt.Sprintf(
 				"a user belongs to one chain, but the id stands in %s line %d too", before[p.cascade].Name, p.node+1)}
 		}
-		seen[id] = place{cascade: int32(len(before)), node: int32(i)}
+		seen[id] = place{cascade: int32(len(before)), node: int32(i)} //nolint:gosec // at most maxNodes
 	}
 	return nil
 }
@@ -167,6 +167,6 @@ func (t *tree) add(line []byte) *SyntaxError {
 }
 
 func (t *tree) put(n Node) {
-	t.index[n.ID] = int32(len(t.c.Nodes))
+	t.index[n.ID] = int32(len(t.c.Nodes)) //nolint:gosec // at most maxNodes
 	t.c.Nodes = append(t.c.Nodes, n)
 }
