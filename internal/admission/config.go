@@ -58,8 +58,8 @@ func (c *Config) Validate() error {
 	if c.Prefix == "" {
 		errs = append(errs, errors.New("admission: prefix is empty: an empty hash tag is none"))
 	}
-	if c.Partitions < 1 {
-		errs = append(errs, fmt.Errorf("admission: partitions is %d: at least 1 is needed", c.Partitions))
+	if c.Partitions < 1 || c.Partitions > partitionsMax {
+		errs = append(errs, fmt.Errorf("admission: partitions is %d: 1 to %d are possible", c.Partitions, partitionsMax))
 	}
 	if c.Limit.Count < 0 || c.Limit.WindowMS < 0 {
 		errs = append(errs, fmt.Errorf("admission: share limit %d per %d ms: both must be positive", c.Limit.Count, c.Limit.WindowMS))
@@ -97,6 +97,9 @@ func (c *Config) defaults() {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 }
+
+// partitionsMax is what two bytes of a claim can name.
+const partitionsMax = 1 << 16
 
 // batchMax keeps a script's argument list below what Lua can unpack (about 8,000).
 const batchMax = 2000

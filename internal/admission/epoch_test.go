@@ -257,3 +257,38 @@ func TestSourceFails(t *testing.T) {
 		}
 	})
 }
+
+// A deadline that ends a rebuild is not Redis's fault.
+func TestDeadlineInRebuild(t *testing.T) {
+	onEach(t, func(t *testing.T, at site) {
+		g := newGate(t, at, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		src := &state{claims: make([]Claim, 3*pageMax)}
+		for i := range src.claims {
+			src.claims[i] = Claim{Campaign: 1, User: int64(i + 1), Chain: 10}
+		}
+		o := g.Own(0, stopping{src, cancel})
+		<-o.Wanted()
+		if _, err := o.Rebuild(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if s := g.Status(); s.State != Rebuilding || g.Stats().Failures != 0 {
+			t.Errorf("%+v, %d failures", s, g.Stats().Failures)
+		}
+	})
+}
+
+// stopping cancels in the middle of the walk.
+type stopping struct {
+	*state
+	cancel context.CancelFunc
+}
+
+func (s stopping) Claims(yield func(Claim) error) error {
+	return s.state.Claims(func(c Claim) error {
+		if c.User == pageMax+7 {
+			s.cancel()
+		}
+		return yield(c)
+	})
+}

@@ -25,7 +25,8 @@ type Owner struct {
 // may be used. Asking again is always right: the same event gets the first answer.
 //
 // Every answer of an earlier Admit must be folded, or thrown away, before the next call: what a
-// rebuild inside it writes is the folded state.
+// rebuild inside it writes is the folded state. A deadline ends a rebuild too, and the next one begins
+// with the first claim; so a worker with little patience must call Rebuild when Wanted says so.
 func (o *Owner) Admit(ctx context.Context, asks []Ask, answers []Answer) error {
 	if len(answers) < len(asks) {
 		return fmt.Errorf("admission: %d answers for %d asks of partition %d", len(answers), len(asks), o.partition)

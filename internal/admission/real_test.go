@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +79,7 @@ func newRealSite(t *testing.T) site {
 }
 
 // startRedis starts a redis-server without persistence on a free port.
-func startRedis(t *testing.T) (addr string, kill func()) {
+func startRedis(t testing.TB) (addr string, kill func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,7 +108,8 @@ func startRedis(t *testing.T) (addr string, kill func()) {
 	addr = net.JoinHostPort(host, port)
 	c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
 	defer c.Close()
-	ctx := timeout(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	for c.Ping(ctx).Err() != nil {
 		if ctx.Err() != nil {
 			t.Fatal("redis-server does not answer")
@@ -170,4 +173,72 @@ func (s *realSite) move() {
 	_ = s.client.Close()
 	s.client = redis.NewClient(&redis.Options{Addr: s.addr})
 	s.up()
+}
+
+// An old master that lives on after a failover still answers those who are connected to it. Who
+// comes to the new one is not admitted before they have come too, and brought their facts.
+func TestOldMaster(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("HONGBAO_TEST_REDIS") != "" {
+		t.Skip("a Redis that others use is not failed over")
+	}
+	s := newRealSite(t).(*realSite)
+	src := &state{}
+	one := newGate(t, s, nil)
+	old := []*Owner{one.Own(0, src), one.Own(1, &state{})}
+	two := newGate(t, s, nil)
+	others := []*Owner{two.Own(2, &state{}), two.Own(3, &state{})}
+	ready(t, append(old, others...))
+	want(t, admit(t, old[0], join(1, 10, 1)), "y-")
+	s.keep()
+	want(t, admit(t, old[0], join(2, 10, 2)), "y-") // the replica never hears of it
+	s.lead(s.spare)                                 // new connections only
+	newcomer := newGate(t, s, nil)
+	others[0].Close()
+	moved := newcomer.Own(2, &state{})
+	done := make(chan string, 1)
+	go func() { done <- admit(t, moved, join(2, 12, 5), join(3, 12, 6)) }()
+	rebuild(t, moved)
+	want(t, admit(t, old[0], join(3, 10, 3)), "y-") // the first process knows nothing yet
+	src.claims = []Claim{{Campaign: 1, User: 1, Chain: 10, Offset: 1, Event: event(1)},
+		{Campaign: 1, User: 2, Chain: 10, Offset: 2, Event: event(2)}, {Campaign: 1, User: 3, Chain: 10, Offset: 3, Event: event(3)}}
+	select {
+	case got := <-done:
+		t.Fatalf("the newcomer was admitted without the facts of the others: %s", got)
+	default:
+	}
+	s.cut()
+	ready(t, append(old, others[1]))
+	want(t, <-done, "n- n-")
+}
+
+// The ACL that doc.go names is enough, and one without INFO is refused with a reason.
+func TestACL(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("HONGBAO_TEST_REDIS") != "" {
+		t.Skip("a Redis that others use keeps its users")
+	}
+	s := newRealSite(t).(*realSite)
+	ctx := timeout(t)
+	rules := []any{"ACL", "SETUSER", "hb", "on", ">secret", "~{hongbao}:*"}
+	for _, c := range []string{"get", "set", "setnx", "mget", "mset", "msetnx", "setrange", "del", "eval", "evalsha"} {
+		rules = append(rules, "+"+c)
+	}
+	s.must(s.client.Do(ctx, rules...).Err())
+	log := newLines()
+	g := newGate(t, s, func(c *Config) {
+		c.Redis.Username, c.Redis.Password, c.Logger = "hb", "secret", slog.New(log)
+	})
+	os := ownAll(g, &state{claims: []Claim{{Campaign: 1, User: 5, Chain: 6}}})
+	log.await(t, "admission: down")
+	if why := g.Status().Sentence; !strings.Contains(why, "can't run this command") {
+		t.Errorf("without INFO: %s", why)
+	}
+	s.must(s.client.Do(ctx, "ACL", "SETUSER", "hb", "+info").Err())
+	ready(t, os)
+	want(t, admit(t, os[0], join(1, 10, 1), join(1, 11, 2), link(2, 3), link(2, 4), seed(1, 5)), "y- n- -y -y ny")
+	os[0].Release([]Release{undo(join(1, 10, 1)), undo(link(2, 3))})
+	if err := g.Flush(ctx); err != nil {
+		t.Error(err)
+	}
 }

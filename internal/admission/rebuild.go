@@ -50,7 +50,7 @@ func (o *Owner) writeClaims(ctx context.Context, e epoch, r *Rebuilt) error {
 	var ids [pageMax]struct{ campaign, user, chain int64 }
 	flush := func() error {
 		met, _, ok, err := o.gate.server.claims(ctx, e, pg)
-		if err := o.written(ok, err); err != nil {
+		if err := o.written(ctx, ok, err); err != nil {
 			return err
 		}
 		r.Claims += int64(len(pg.keys))
@@ -90,7 +90,7 @@ func (o *Owner) writeShares(ctx context.Context, e epoch, r *Rebuilt) error {
 	pg.reset(len(o.gate.keys.share))
 	flush := func() error {
 		_, ok, err := o.gate.server.shares(ctx, e, pg)
-		if err := o.written(ok, err); err != nil {
+		if err := o.written(ctx, ok, err); err != nil {
 			return err
 		}
 		r.Shares += int64(len(pg.keys))
@@ -119,7 +119,7 @@ func (o *Owner) writeShares(ctx context.Context, e epoch, r *Rebuilt) error {
 // mark says that everything is written; from then on the partition stands in e.
 func (o *Owner) mark(ctx context.Context, e epoch) error {
 	s, err := o.gate.server.mark(ctx, e, o.partition)
-	if err := o.written(err == nil && o.gate.marked(e, s, o.partition), err); err != nil {
+	if err := o.written(ctx, err == nil && o.gate.marked(e, s, o.partition), err); err != nil {
 		return err
 	}
 	o.gate.mu.Lock()
@@ -129,7 +129,10 @@ func (o *Owner) mark(ctx context.Context, e epoch) error {
 }
 
 // written turns what a script said into the end of the rebuild, or nil.
-func (o *Owner) written(ok bool, err error) error {
+func (o *Owner) written(ctx context.Context, ok bool, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err() // Redis is not to blame
+	}
 	if err != nil {
 		o.gate.failed(writing, err)
 		return errStopped

@@ -128,7 +128,9 @@ func (o *Owner) take(ctx context.Context, campaign, user int64, h Holder) error 
 			g.mu.Unlock()
 			return nil
 		}
-		g.failed(writing, err)
+		if ctx.Err() == nil {
+			g.failed(writing, err)
+		}
 		if !pause(ctx, g.cfg.Poll) {
 			return ctx.Err()
 		}

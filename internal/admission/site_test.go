@@ -200,7 +200,6 @@ func (p *proxy) lead(target string) {
 	p.target = target
 }
 
-
 const testPartitions = 4
 
 // newGate runs a gate until the test ends.

@@ -21,8 +21,12 @@ type Share struct {
 
 // Source is what a partition's state says of itself when Redis has forgotten (X10). The gate
 // calls it only inside Admit and Rebuild of the partition's own Owner, in the caller's goroutine;
-// so nothing needs a lock. It speaks of folded facts alone: what a probe supposes is no fact. An error of yield
-// must be returned as it is.
+// so nothing needs a lock. It speaks of folded facts alone: what a probe supposes is no fact. An error
+// of yield must be returned as it is.
+//
+// Shares is called after Claims, and when it returns nil the partition is marked as rebuilt. So it
+// must end with an error where the lease was not confirmed less than a session timeout ago (X7,
+// X11): an owner that lost the partition without knowing may lack facts that its successor wrote.
 type Source interface {
 	// Claims yields every claim of the partition, cold users included, in any order.
 	Claims(yield func(Claim) error) error
