@@ -14,9 +14,11 @@ func (v *run) checkAcross() {
 		chain     int64
 	}
 	type key struct{ campaign, user int64 }
+	users := make(map[key]place)
+	coupons := make(map[schemas.CouponID]int32)
 	for bucket := range uint64(acrossBuckets) {
-		users := make(map[key]place)
-		coupons := make(map[schemas.CouponID]int32)
+		clear(users)
+		clear(coupons)
 		for _, p := range v.parts {
 			for id, c := range p.campaigns {
 				for user, i := range c.members {

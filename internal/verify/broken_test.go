@@ -110,7 +110,7 @@ func TestDeadLettersBroken(t *testing.T) {
 		{name: "dead letter with another value", check: CheckInputs, says: "does not carry the key and value",
 			before: func(sc *scenario) { sc.inviteDead[0].Value = []byte("other") }},
 		{name: "dead letter with another digest", check: CheckInputs, says: "does not carry the key and value",
-			before: func(sc *scenario) { sc.inviteDead[6].ValueSha256[3]++ }},
+			before: func(sc *scenario) { sc.inviteDead[7].ValueSha256[3]++ }},
 		{name: "dead letter about a sound event", check: CheckInputs, says: "true is: none, it is sound",
 			before: func(sc *scenario) {
 				f := sc.p.refused(pb.Reason_REASON_CYCLE)

@@ -197,9 +197,9 @@ func (p *partition) buried(rec *topiclog.Record) {
 	if c := p.campaigns[p.event.Campaign]; c != nil && c.since >= p.answered {
 		poison |= bit(pb.Reason_REASON_UNKNOWN_CAMPAIGN) // activated since the last verdict: before or after this record
 	}
-	if l.reason == pb.Reason_REASON_FUTURE_TIME && !appended && (p.step.earliestFalse == 0 || p.event.TimeMS < p.step.earliestFalse) {
-		p.step.earliestFalse = p.event.TimeMS
-		poison |= bit(l.reason)
+	if l.reason == pb.Reason_REASON_FUTURE_TIME && !appended {
+		poison |= bit(l.reason) // the end of the step tells
+		p.step.futures.add(p.event.TimeMS)
 	}
 	if poison&bit(l.reason) == 0 {
 		p.v.badAt(CheckInputs, rec, p.id, "the record at offset %d of invite.events was buried as %s; true is: %s", rec.Offset, reasonName(l.reason), reasonNames(poison))

@@ -163,6 +163,8 @@ func (sc *scenario) buried() {
 	p.bury(pb.Reason_REASON_MISROUTED)
 	p.record(key, share(1, p.clock+futureMS+1), "ShareCreated", "g4")
 	p.bury(pb.Reason_REASON_FUTURE_TIME)
+	p.record(key, share(1, p.clock+2*futureMS), "ShareCreated", "g7")
+	p.bury(pb.Reason_REASON_FUTURE_TIME)
 	p.record(key, share(9, sc.at(42)), "ShareCreated", "g5")
 	p.bury(pb.Reason_REASON_UNKNOWN_CAMPAIGN)
 	p.send(&wevent{kind: schemas.EventJoin, ms: sc.at(43), chain: sc.s, user: 3013, code: "no code at all"})

@@ -9,14 +9,14 @@ import (
 
 // step is what the open step has had so far.
 type step struct {
-	facts         int32
-	producer      int64
-	epoch         int16
-	mixed         bool
-	times         span // of coupon and voucher transitions: worker clock
-	latestEvent   int64
-	earliestFalse int64 // earliest event time of a dead letter that says FUTURE_TIME without append time
-	lastCommand   int64 // highest offset on coupon.commands that a creation names
+	facts       int32
+	producer    int64
+	epoch       int16
+	mixed       bool
+	times       span  // of coupon and voucher transitions: worker clock
+	latestEvent int64 // event time, of those judged without append time
+	futures     span  // event times of dead letters that say FUTURE_TIME, without append time
+	lastCommand int64 // one above the highest offset on coupon.commands that a creation names
 }
 
 // span is the smallest and the largest of some times; empty while largest is 0.
@@ -98,7 +98,7 @@ func (p *partition) checkTimes(clock int64) {
 	if s.latestEvent > clock+futureMS {
 		p.bad(CheckInputs, "an event of time %d was judged at worker clock %d; more than 5 min ahead is FUTURE_TIME", s.latestEvent, clock)
 	}
-	if s.earliestFalse > 0 && s.earliestFalse <= clock+futureMS {
-		p.bad(CheckInputs, "an event of time %d was called FUTURE_TIME at worker clock %d; only more than 5 min ahead is", s.earliestFalse, clock)
+	if s.futures.largest > 0 && s.futures.smallest <= clock+futureMS {
+		p.bad(CheckInputs, "an event of time %d was called FUTURE_TIME at worker clock %d; only more than 5 min ahead is", s.futures.smallest, clock)
 	}
 }
