@@ -53,6 +53,9 @@ func (e *Event) checkJoin() *Poison {
 	if p := checkText("code", e.CodeText, MaxStringBytes); p != nil {
 		return p
 	}
+	if len(e.Device)+len(e.Payment)+len(e.Address) == 0 {
+		return nil
+	}
 	if p := checkText("cluster_keys.device", e.Device, MaxStringBytes); p != nil {
 		return p
 	}
@@ -102,13 +105,13 @@ func checkAmount(field string, minor int64) *Poison {
 // checkText holds a string to its length and to UTF-8. Text that is no UTF-8 makes the whole
 // message no proto3, so it is UNDECODABLE.
 func checkText(field string, text []byte, limit int) *Poison {
+	if len(text) <= limit && utf8.Valid(text) {
+		return nil
+	}
 	if len(text) > limit {
 		return poison(pb.Reason_REASON_INVALID_FIELD, "%s is %s; it may have at most %d bytes", field, quote(text), limit)
 	}
-	if !utf8.Valid(text) {
-		return poison(pb.Reason_REASON_UNDECODABLE, "%s is %s, which is no UTF-8", field, quote(text))
-	}
-	return nil
+	return poison(pb.Reason_REASON_UNDECODABLE, "%s is %s, which is no UTF-8", field, quote(text))
 }
 
 func checkOrderID(id []byte) *Poison {

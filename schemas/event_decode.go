@@ -115,9 +115,12 @@ func (d *Decoder) binaryMode(value []byte, e *Event) *Poison {
 	if p := checkSpecVersion(d.spec); p != nil {
 		return p
 	}
+	if len(d.contentType) == 0 {
+		return e.protobuf(value)
+	}
 	mediaType, _, _ := bytes.Cut(d.contentType, []byte(";"))
 	switch string(bytes.TrimSpace(mediaType)) {
-	case "", "application/protobuf", "application/x-protobuf":
+	case "application/protobuf", "application/x-protobuf":
 		return e.protobuf(value)
 	case "application/json":
 		return e.jsonMessage(value)

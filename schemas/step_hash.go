@@ -1,8 +1,6 @@
 package schemas
 
 import (
-	"encoding/binary"
-
 	"github.com/zeebo/xxh3"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -55,24 +53,16 @@ func AppendHashed(dst, value []byte) []byte {
 	return append(protowire.AppendVarint(dst, uint64(len(value))), value...)
 }
 
-// StepHasher is HashStep for readers, which see one fact at a time. Not safe for concurrent use.
-// Begin must be called first; the value of StepEnded is added without its hash (SplitStepHash).
-type StepHasher struct {
-	h   xxh3.Hasher
-	len [binary.MaxVarintLen64]byte
-}
+// StepHasher is HashStep for readers, which see one fact at a time. It gathers the step, since
+// hashing once costs a tenth of hashing fact by fact. Not safe for concurrent use. Begin must be
+// called first; the value of StepEnded is added without its hash (SplitStepHash).
+type StepHasher struct{ buf []byte }
 
 // Begin starts the step that follows the one whose hash is prev; zero before the first.
-func (h *StepHasher) Begin(prev Hash) {
-	h.h.Reset()
-	_, _ = h.h.Write(prev[:]) // xxh3 never fails to write
-}
+func (h *StepHasher) Begin(prev Hash) { h.buf = append(h.buf[:0], prev[:]...) }
 
-// Add takes the next fact's value.
-func (h *StepHasher) Add(value []byte) {
-	_, _ = h.h.Write(binary.AppendUvarint(h.len[:0], uint64(len(value))))
-	_, _ = h.h.Write(value)
-}
+// Add takes the next fact's value, which is copied.
+func (h *StepHasher) Add(value []byte) { h.buf = AppendHashed(h.buf, value) }
 
 // Sum is the step's hash over what was added since Begin.
-func (h *StepHasher) Sum() Hash { return h.h.Sum128().Bytes() }
+func (h *StepHasher) Sum() Hash { return HashStep(h.buf) }

@@ -27,30 +27,44 @@ type wire struct {
 }
 
 func (w *wire) next() bool {
-	if len(w.b) == 0 {
-		return false
+	b := w.b
+	if len(b) < 2 {
+		return len(b) > 0 && w.nextAny()
 	}
-	tag, n := uint64(w.b[0]), 1
-	if tag >= 0x80 {
-		tag, n = protowire.ConsumeVarint(w.b)
-		if n < 0 {
-			return w.stop()
+	// Nearly every field: a tag of one byte, then a varint of up to 63 bits or fewer than 128 bytes.
+	tag := uint32(b[0])
+	switch {
+	case tag >= 0x80 || tag < 1<<3:
+	case tag&7 == wireBytes:
+		if size := int(b[1]); size < 0x80 && size <= len(b)-2 {
+			w.tag, w.s, w.b = tag, b[2:2+size], b[2+size:]
+			return true
+		}
+	case tag&7 == wireVarint:
+		v := uint64(0)
+		for i := 1; i < len(b) && i <= 9; i++ {
+			v |= uint64(b[i]&0x7f) << (7 * (i - 1))
+			if b[i] < 0x80 {
+				w.tag, w.v, w.b = tag, v, b[i+1:]
+				return true
+			}
 		}
 	}
-	if num := tag >> 3; num < 1 || num > uint64(protowire.MaxValidNumber) {
+	return w.nextAny()
+}
+
+// nextAny is next for every field there may be.
+func (w *wire) nextAny() bool {
+	tag, n := protowire.ConsumeVarint(w.b)
+	if num := tag >> 3; n < 0 || num < 1 || num > uint64(protowire.MaxValidNumber) {
 		return w.stop()
 	}
 	w.tag, w.b = uint32(tag), w.b[n:]
 	switch w.tag & 7 {
 	case wireVarint:
-		w.v, n = uvarint(w.b)
+		w.v, n = protowire.ConsumeVarint(w.b)
 	case wireBytes:
-		var size uint64
-		if size, n = uvarint(w.b); n < 0 || size > uint64(len(w.b)-n) {
-			return w.stop()
-		}
-		w.s = w.b[n : n+int(size)]
-		n += int(size)
+		w.s, n = protowire.ConsumeBytes(w.b)
 	default:
 		n = protowire.ConsumeFieldValue(protowire.Number(tag>>3), protowire.Type(tag&7), w.b)
 	}
@@ -97,14 +111,6 @@ func (w *wire) text() []byte {
 // sentence says why the walk of a message failed.
 func (w *wire) sentence(message string) string {
 	return fmt.Sprintf("the value is no Protobuf %s: %s (field %d, wire type %d)", message, w.why, w.tag>>3, w.tag&7)
-}
-
-// uvarint is protowire.ConsumeVarint with the one-byte case inlined, the commonest by far.
-func uvarint(b []byte) (v uint64, n int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return uint64(b[0]), 1
-	}
-	return protowire.ConsumeVarint(b)
 }
 
 // The append functions write one field and leave out what proto3 leaves out: zero and empty.

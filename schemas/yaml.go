@@ -3,15 +3,13 @@ package schemas
 import (
 	"errors"
 	"fmt"
-	"math"
-	"slices"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // yamlFile reads a YAML (or JSON) file of rules strictly and remembers the first thing that is
@@ -21,15 +19,6 @@ type yamlFile struct {
 	name   string
 	secret bool // values and the parser's messages are not shown
 	err    error
-}
-
-// yamlSection is one mapping of the file.
-type yamlSection struct {
-	file  *yamlFile
-	path  string // of the mapping, with its dot: "coupons.five_off."
-	line  int
-	names []string // keys in the order of the file
-	nodes map[string]ast.Node
 }
 
 // refuse keeps the first refusal.
@@ -66,15 +55,46 @@ func (f *yamlFile) root(text []byte, limit int) (root yamlSection) {
 	return f.section("", doc.Docs[0].Body)
 }
 
-// parseYAML keeps the parser's panics from its callers: the text may come over hongbao.control, and
-// no text may stop a partition.
+// parseYAML keeps the parser's panics and its worst time from its callers: the text may come over
+// hongbao.control, and no text may stop a partition. 64 KiB of "[" take the parser 50 s, since it
+// names each node by a path as long as the node is deep; the lexer's time is linear.
 func parseYAML(text []byte) (file *ast.File, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			file, err = nil, fmt.Errorf("the YAML parser gave up: %v", cause)
 		}
 	}()
-	return parser.ParseBytes(text, 0)
+	tokens := lexer.Tokenize(string(text))
+	if line := tooDeep(tokens); line > 0 {
+		return nil, fmt.Errorf("line %d nests more than %d levels deep", line, maxYAMLDepth)
+	}
+	return parser.Parse(tokens, 0)
+}
+
+// maxYAMLDepth bounds what can be nested at little cost in text: brackets anywhere, and list
+// entries and keys on one line. Indentation costs a space for each level of each line.
+const maxYAMLDepth = 16
+
+// tooDeep is the first line that nests too deep, 0 when none does.
+func tooDeep(tokens token.Tokens) int {
+	brackets, entries, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			entries, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets = max(0, brackets-1)
+		case token.SequenceEntryType, token.MappingKeyType:
+			entries++
+		}
+		if brackets+entries > maxYAMLDepth {
+			return line
+		}
+	}
+	return 0
 }
 
 func (f *yamlFile) syntax(err error) string {
@@ -94,137 +114,6 @@ func yamlPosition(err error) int {
 		return syntax.GetToken().Position.Line
 	}
 	return 1
-}
-
-// section reads node as a mapping with text keys, each once.
-func (f *yamlFile) section(path string, node ast.Node) yamlSection {
-	s := yamlSection{file: f, path: path, line: yamlLine(node), nodes: make(map[string]ast.Node)}
-	mapping, ok := node.(*ast.MappingNode)
-	if !ok {
-		f.refuse(s.line, "%s is %s; want a mapping of keys to values", s.title(), f.show(node))
-		return s
-	}
-	for _, pair := range mapping.Values {
-		key, ok := pair.Key.(*ast.StringNode)
-		if !ok {
-			f.refuse(yamlLine(pair.Key), "the key %s%s is no text; quote it or rename it", path, f.show(pair.Key))
-			return s
-		}
-		if _, twice := s.nodes[key.Value]; twice {
-			f.refuse(yamlLine(pair.Key), "the key %s%s is given twice", path, key.Value)
-		}
-		s.names = append(s.names, key.Value)
-		s.nodes[key.Value] = pair.Value
-	}
-	return s
-}
-
-// title is how sentences name the mapping.
-func (s *yamlSection) title() string {
-	if s.path == "" {
-		return "the file"
-	}
-	return strings.TrimSuffix(s.path, ".")
-}
-
-// only refuses every key but these.
-func (s *yamlSection) only(allowed ...string) {
-	for _, name := range s.names {
-		if !slices.Contains(allowed, name) {
-			s.file.refuse(yamlLine(s.nodes[name]), "the key %s%s is unknown; known are %s", s.path, name, strings.Join(allowed, ", "))
-		}
-	}
-}
-
-func (s *yamlSection) has(key string) bool { return s.nodes[key] != nil }
-
-// node is the value of a key that must be there.
-func (s *yamlSection) node(key string) ast.Node {
-	node := s.nodes[key]
-	if node == nil {
-		s.file.refuse(s.line, "the key %s%s is missing", s.path, key)
-	}
-	return node
-}
-
-// refuse says what is wrong with the value of key.
-func (s *yamlSection) refuse(key, rule string, args ...any) {
-	node := s.nodes[key]
-	s.file.refuse(yamlLine(node), "%s%s is %s; %s", s.path, key, s.file.show(node), fmt.Sprintf(rule, args...))
-}
-
-// text reads a text.
-func (s *yamlSection) text(key string) string {
-	node := s.node(key)
-	text, ok := node.(*ast.StringNode)
-	if !ok {
-		if node != nil {
-			s.refuse(key, "want text")
-		}
-		return ""
-	}
-	return text.Value
-}
-
-// integer reads a whole number in least..most, in plain decimal digits: YAML would also take
-// 0o17, 0x1F and 1_000, and then a file and its reader may mean different numbers.
-func (s *yamlSection) integer(key string, least, most int64) int64 {
-	node := s.node(key)
-	if node == nil {
-		return 0
-	}
-	if number, ok := node.(*ast.IntegerNode); ok {
-		digits := number.Token.Value
-		v, err := strconv.ParseInt(digits, 10, 64)
-		if err == nil && strconv.FormatInt(v, 10) == digits && v >= least && v <= most {
-			return v
-		}
-	}
-	if most == math.MaxInt64 {
-		s.refuse(key, "want an integer of at least %d, in decimal digits", least)
-	} else {
-		s.refuse(key, "want an integer %d..%d, in decimal digits", least, most)
-	}
-	return 0
-}
-
-// flag reads true or false, false when the key is not there.
-func (s *yamlSection) flag(key string) bool {
-	if !s.has(key) {
-		return false
-	}
-	flag, ok := s.nodes[key].(*ast.BoolNode)
-	if !ok {
-		s.refuse(key, "want true or false")
-		return false
-	}
-	return flag.Value
-}
-
-// section reads a mapping.
-func (s *yamlSection) section(key string) yamlSection {
-	node := s.node(key)
-	if node == nil {
-		return yamlSection{file: s.file, path: s.path + key + ".", line: s.line}
-	}
-	return s.file.section(s.path+key+".", node)
-}
-
-// list reads a list of mappings.
-func (s *yamlSection) list(key string) (items []yamlSection) {
-	node := s.node(key)
-	if node == nil {
-		return nil
-	}
-	list, ok := node.(*ast.SequenceNode)
-	if !ok {
-		s.refuse(key, "want a list")
-		return nil
-	}
-	for i, item := range list.Values {
-		items = append(items, s.file.section(fmt.Sprintf("%s%s[%d].", s.path, key, i), item))
-	}
-	return items
 }
 
 // show is a value for a sentence.
