@@ -80,7 +80,11 @@ func newRootCommand(a *app) *cobra.Command {
 	addFlagsOfEvery(root.PersistentFlags())
 	root.AddCommand(
 		newConfigCommand(a),
+		newDemoCommand(a),
 		newHealthCommand(a),
+		newLoadCommand(a),
+		newRunCommand(a),
+		newVerifyCommand(a),
 		newTopicsCommand(a),
 		newVersionCommand(a),
 		newSettingsTopic(),
