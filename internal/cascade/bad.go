@@ -238,24 +238,35 @@ func (r *run) overLimit(c *chain) *Record {
 	return r.record(c, &e)
 }
 
-// claimed lets a stranger join the chain at hand, as a good event, and another chain, whose
-// partition must be another: within one partition the state would say ALREADY_INVITED.
-// Which of the two is refused hangs on which worker asks first, that one of them is does not.
+// claimed lets a stranger join two chains at the same moment: the chain at hand, as a good
+// event, and the one before, whose partition must be another, for within one partition the
+// state would say ALREADY_INVITED. Which of the two is refused hangs on which worker asks
+// first. The totals do not (K5): both inviters are on rung 1, share for this alone and have
+// no other invitee.
 func (r *run) claimed(c *chain) *Record {
 	o := r.other
-	if o == nil || o == c || c.done >= c.size || r.partition(o) == r.partition(c) {
+	if o == nil || o == c || !c.spare() || !o.spare() || r.partition(o) == r.partition(c) {
 		return nil
 	}
+	here, there := c.rungs[1].take(r.dice), o.rungs[1].take(r.dice)
+	r.shareBy(o, there)
+	r.shareBy(c, here)
 	stranger := r.ids.next()
-	r.counts.join(1)
-	rung := &c.rungs[0]
-	if rung.direct++; rung.direct%directPerCoupon == 0 {
-		r.counts.Coupons++
-	}
-	e := r.joinEvent(c, c.seed, stranger)
+	r.counts.join(2)
+	e := r.joinEvent(c, here, stranger)
 	r.accepted(c, &e, actJoin)
-	e = r.joinEvent(o, o.seed, stranger)
+	e = r.joinEvent(o, there, stranger)
 	return r.record(o, &e)
+}
+
+// spare says that a chain can do without two of its turns and without one who waits on rung
+// 1: somebody must be left there to invite.
+func (c *chain) spare() bool {
+	if c.size-c.done < 2 || len(c.rungs) < 2 {
+		return false
+	}
+	rung := &c.rungs[1]
+	return rung.waits > 1 || rung.waits == 1 && rung.inviter != 0
 }
 
 func (r *run) partition(c *chain) int32 {

@@ -48,7 +48,7 @@ type Counts struct {
 	Dead                                ByReason // records in invite.dead
 
 	Depth   []int64 // Depth[d] = joins accepted at depth d
-	Coupons int64   // granted by the built-in campaign "demo"
+	Coupons int64   // granted by the built-in campaign "demo"; each reversal took back one of them
 }
 
 // Accepted is the number of events accepted.

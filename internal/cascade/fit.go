@@ -124,7 +124,7 @@ const (
 
 func fitClimb(s Shape, cascades []Cascade) float64 {
 	want := deepShare(cascades)
-	return bisect(0, 0.1, 10, func(climb float64) bool {
+	return bisect(0, 0.1, 8, func(climb float64) bool {
 		s.Climb = climb
 		return deepShare(s.regrow(cascades, climbRounds)) > want
 	})

@@ -2,14 +2,14 @@ package cascade
 
 // Fitted is Fit of the 140 real cascades, False.zip before Imprecise.zip; for where they come
 // from see the package comment. A test repeats the fit where the data is at hand
-// (HONGBAO_CASCADES names its folder) and allows 0.1 %, and 5 % for Climb.
+// (HONGBAO_CASCADES names its folder) and allows 0.1 %, and 5 % for Climb, which a simulation fits.
 func Fitted() Shape {
 	return Shape{
 		SizePower: 0.59524, SizeScale: 341.71,
 		Depth: Pareto{Alpha: 1.68684, Shift: 0.43556}, DepthMax: 88,
 		Fanout: Pareto{Alpha: 1.55158, Shift: -0.34218}, FanMax: 1430,
 		AgePower: 0.88571, AgeScale: 52382, AgeBetween: 0.72851,
-		Climb: 0.01456,
+		Climb: 0.01426,
 	}
 }
 

@@ -3,6 +3,9 @@ package cascade
 // Mix is the weights of the events that are neither bad nor duplicates. Zero value: 30, 65, 5.
 type Mix struct{ Shares, Joins, Purchases float64 }
 
+// part is a weight's part of all.
+func (m *Mix) part(weight float64) float64 { return weight / (m.Shares + m.Joins + m.Purchases) }
+
 // act is what a turn of a chain does.
 type act uint8
 
@@ -22,8 +25,7 @@ type balance struct {
 }
 
 func newBalance(m Mix) *balance {
-	sum := m.Shares + m.Joins + m.Purchases
-	return &balance{share: [acts]float64{m.Shares / sum, m.Joins / sum, m.Purchases / sum}}
+	return &balance{share: [acts]float64{m.part(m.Shares), m.part(m.Joins), m.part(m.Purchases)}}
 }
 
 func (b *balance) next() act {

@@ -43,7 +43,7 @@ type chain struct {
 	slow       float64
 	grown      float64 // how much of its growth falls before the stream's end
 	pending    int32   // depth of a join that waited for its inviter's share; 0: none
-	order      uint32  // the last purchase not reversed; 0: none
+	order      uint32  // the last purchase that pays and is not reversed; 0: none
 
 	// The seed's code, which three joins in five carry: minting it each time would be a
 	// tenth of the whole work.

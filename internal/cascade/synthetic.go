@@ -58,12 +58,12 @@ func (c *SyntheticConfig) Validate() error {
 		return fmt.Errorf("synthetic: chains %d: from 1 to the number of good events (%d), each begins with a share", c.Chains, regular)
 	case !(c.Mix.Shares > 0 && c.Mix.Joins > 0 && c.Mix.Purchases >= 0):
 		return fmt.Errorf("synthetic: mix %v: shares and joins are needed, purchases not negative", c.Mix)
-	case float64(c.Chains) > float64(regular)*c.Mix.Shares/(c.Mix.Shares+c.Mix.Joins+c.Mix.Purchases):
+	case float64(c.Chains) > float64(regular)*c.Mix.part(c.Mix.Shares):
 		return fmt.Errorf("synthetic: chains %d: more seeds than shares in the mix of %d events", c.Chains, regular)
 	case !(c.Giant >= 0 && c.Giant <= 0.9):
 		return fmt.Errorf("synthetic: giant %v: the part of one chain is 0 to 0.9", c.Giant)
-	case c.Reversals < 0 || c.Reversals > regular/10:
-		return fmt.Errorf("synthetic: reversals %d: from 0 to a tenth of the good events (%d)", c.Reversals, regular)
+	case c.Reversals < 0 || float64(c.Reversals) > 0.2*float64(regular)*c.Mix.part(c.Mix.Purchases):
+		return fmt.Errorf("synthetic: reversals %d: from 0 to a fifth of the purchases in the mix of %d events", c.Reversals, regular)
 	case c.SpanMS <= 0 || c.SpanMS >= c.NowMS:
 		return fmt.Errorf("synthetic: span %d ms: positive, and beginning after 1970", c.SpanMS)
 	}
@@ -82,9 +82,13 @@ func (c *SyntheticConfig) validateKinds() error {
 	return nil
 }
 
-func (c *SyntheticConfig) duplicates() int64 { return int64(float64(c.Events) * c.Duplicate / 100) }
-func (c *SyntheticConfig) bads() int64       { return int64(float64(c.Events) * c.Bad / 100) }
+func (c *SyntheticConfig) duplicates() int64 { return c.percent(c.Duplicate) }
+func (c *SyntheticConfig) bads() int64       { return c.percent(c.Bad) }
 func (c *SyntheticConfig) regular() int64    { return c.Events - c.duplicates() - c.bads() }
+
+func (c *SyntheticConfig) percent(p float64) int64 {
+	return int64(math.Round(float64(c.Events) * p / 100))
+}
 
 // Synthetic is a generated stream: chains of the fitted shape side by side.
 type Synthetic struct {
@@ -111,6 +115,5 @@ func (s *Synthetic) Records() iter.Seq[*Record] {
 
 // Counts are what hongbao must answer to the records yielded so far, if nothing of the
 // stream was sent before: complete once the loop over Records has ended. No good share
-// exceeds the share limit. Of a ClaimedElsewhere pair exactly one join is accepted, at depth
-// 1 either way; which one can move Coupons by one.
+// exceeds the share limit. Of the two joins of ClaimedElsewhere exactly one is accepted.
 func (s *Synthetic) Counts() *Counts { return &s.counts }

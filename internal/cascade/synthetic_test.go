@@ -64,6 +64,37 @@ func TestSyntheticCounts(t *testing.T) {
 	}
 }
 
+// TestSyntheticAnything judges small streams of random configurations.
+func TestSyntheticAnything(t *testing.T) {
+	t.Parallel()
+	const seed = 20
+	d := newDice(seed, 0)
+	judged := 0
+	for round := range 300 {
+		s, err := NewSynthetic(SyntheticConfig{
+			Config: testConfig(), Seed: d.next(), Events: 1 + int64(d.below(400)), Chains: 1 + d.below(20),
+			Mix:       Mix{Shares: d.unit(), Joins: d.unit(), Purchases: d.unit()},
+			Duplicate: 30 * d.unit(), Bad: 30 * d.unit(), Giant: 0.9 * d.unit(), SpanMS: 1 + int64(d.unit()*1e8),
+			Reversals: int64(d.below(3)),
+		})
+		if err != nil {
+			continue // more chains or reversals than the mix allows
+		}
+		judged++
+		j := newReferee(t, s.cfg.Config)
+		for rec := range s.Records() {
+			j.judge(rec)
+		}
+		compareCounts(t, s.Counts(), &j.counts)
+		if t.Failed() {
+			t.Fatalf("seed %d, round %d: %+v", seed, round, s.cfg)
+		}
+	}
+	if judged < 100 {
+		t.Errorf("seed %d: only %d streams judged", seed, judged)
+	}
+}
+
 // TestSyntheticMix holds the mix to half a per cent, and shares to the limit.
 func TestSyntheticMix(t *testing.T) {
 	t.Parallel()

@@ -95,12 +95,13 @@ var currency = []byte("CNY")
 func (r *run) purchase(c *chain) {
 	buyer := r.buyer(c)
 	amount := 100 + int64(r.dice.below(19_901))
+	order := r.ids.number()
 	r.counts.Purchases++
 	if amount >= buyMinor && buyer != c.seed {
 		r.counts.Coupons++
+		c.order = order
 	}
-	c.order = r.ids.number()
-	e := r.purchaseEvent(r.ids.of(buyer), c.order, amount)
+	e := r.purchaseEvent(r.ids.of(buyer), order, amount)
 	r.accepted(c, &e, actPurchase)
 }
 
@@ -122,6 +123,7 @@ func (r *run) buyer(c *chain) uint32 {
 	return c.seed
 }
 
+// reverse takes the chain's last purchase back, for which a coupon was granted.
 func (r *run) reverse(c *chain) {
 	r.back.done++
 	r.counts.Reversals++
