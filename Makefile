@@ -13,7 +13,6 @@ FUZZTIME ?= 10s
 GO     := go
 GOTEST := $(GO) run ./scripts/gotest
 LOCAL  := $(CURDIR)/.local
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # Tools at the versions that CI uses, each in a directory named after its version.
 GOLANGCI_VERSION := v2.15.0
@@ -31,7 +30,7 @@ help: ## Print the targets
 
 .PHONY: build
 build: ## Build bin/hongbao
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/hongbao ./cmd/hongbao
+	$(GO) build -trimpath -o bin/hongbao ./cmd/hongbao
 
 .PHONY: test
 test: ## Test everything on the embedded broker and Redis; ends with the counts
@@ -44,6 +43,10 @@ race: ## The same tests under the race detector
 .PHONY: test-real
 test-real: ## The end-to-end tests on a real Kafka and a real Redis, started and stopped here
 	scripts/with-real $(GOTEST) -count=1 -tags real -run '$(RUN)' $(PKGS)
+
+.PHONY: proofs
+proofs: build ## Every script of scripts/proofs: whole runs of the binary, embedded and on real parts
+	scripts/prove
 
 .PHONY: fuzz
 fuzz: ## Every fuzz test for FUZZTIME (10s)
