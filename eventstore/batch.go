@@ -134,7 +134,9 @@ func (b *Batch) CommitRestored() error {
 		return fmt.Errorf("eventstore: partition %d: restored batch without a step", p.n)
 	}
 	b.putMark(at.Seq)
-	b.deleteRange(spaceOutbox, p.deleted+1, at.Seq+1)
+	if p.deleted < p.last.Seq {
+		b.deleteRange(spaceOutbox, p.deleted+1, p.last.Seq+1)
+	}
 	if err := b.apply(); err != nil {
 		return err
 	}
@@ -156,6 +158,7 @@ func (b *Batch) apply() (err error) {
 		opts = pebble.Sync
 	}
 	b.err = errSpent
+	_ = p.dropReader() // what it met it has told
 	if err := p.db.Apply(b.raw, opts); err != nil {
 		return p.store.fatal(fmt.Errorf("partition %d: commit: %w", p.n, err))
 	}

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,8 +35,9 @@ func (p *Partition) Checkpoint(committed int64) error {
 		}
 		marks = marks[1:]
 	}
-	if len(marks) > 0 {
-		p.pruned = max(p.pruned, marks[0].Seq)
+	// Below a checkpoint that does not count yet, the committed seq is still to be compared with.
+	if len(marks) > 0 && marks[0].Seq <= committed {
+		p.pruneTo = marks[0].Seq
 	}
 	return p.store.dead()
 }
@@ -109,15 +111,21 @@ func (p *Partition) Rollback(to int64, accept func(seq int64, hash schemas.Hash)
 
 // swapIn replaces the live directory by a copy of a checkpoint. false: the checkpoint cannot be read, and the partition is empty.
 func (p *Partition) swapIn(m mark) (bool, error) {
-	if err := p.replace(p.home.clone(m.name())); err != nil {
-		p.log.Error("checkpoint cannot be read", "seq", m.Seq, "error", err)
-		return false, p.Reset()
+	err := p.replace(p.home.clone(m.name()))
+	if err == nil && (p.last.Seq != m.Seq || p.last.Hash != m.Hash) {
+		err = fmt.Errorf("checkpoint %s holds seq %d, hash %x: %w", m.name(), p.last.Seq, p.last.Hash, ErrCorrupt)
 	}
-	if p.last.Seq != m.Seq || p.last.Hash != m.Hash {
-		p.log.Error("checkpoint is not what its name says", "seq", m.Seq, "found", p.last.Seq)
-		return false, p.Reset()
+	if err == nil {
+		return true, nil
 	}
-	return true, nil
+	if dead := p.store.dead(); dead != nil {
+		return false, dead
+	}
+	if !errors.Is(err, ErrCorrupt) {
+		return false, p.wrap("roll back", err)
+	}
+	p.log.Error("checkpoint cannot be read", "seq", m.Seq, "error", err)
+	return false, p.Reset()
 }
 
 // Reset empties the partition. Checkpoints stay; Rollback judges them. Snapshots end.
@@ -125,10 +133,7 @@ func (p *Partition) Reset() error {
 	if err := p.replaceable(); err != nil {
 		return err
 	}
-	if err := p.replace(p.home.empty); err != nil {
-		return p.diskError("reset", err)
-	}
-	return nil
+	return p.wrap("reset", p.replace(p.home.empty))
 }
 
 // replace closes the live directory and opens a new one.
@@ -137,14 +142,18 @@ func (p *Partition) replace(fill func(tmp string) error) error {
 		return err
 	}
 	next := p.live + 1
-	if err := p.home.build(liveName(next), fill); err != nil {
+	err := p.home.build(liveName(next), fill)
+	if err == nil {
+		p.live = next
+		err = p.home.sweep(next)
+	}
+	if err == nil {
+		return p.openLive(next)
+	}
+	if errors.Is(err, ErrCorrupt) {
 		return err
 	}
-	p.live = next
-	if err := p.home.sweep(next); err != nil {
-		return err
-	}
-	return p.openLive(next)
+	return p.diskError("replace the directory", err)
 }
 
 // replaceable is usable for what answers a corruption.

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +60,6 @@ const (
 	checkpointsKept     = 2
 	formatVersion       = 1
 	bloomBitsPerKey     = 10
-	blockBytes          = 16 << 10
 	lBaseBytesMin       = 64 << 20
 	compactionsAtOnce   = 1
 	manifestBytesMax    = 16 << 20
@@ -73,7 +73,8 @@ type Config struct {
 	Dir string
 	// FS is the file system; nil is the disk.
 	FS vfs.FS
-	// Partitions is the number of partitions of the topics. It is written into the store; another number at the next open is refused.
+	// Partitions is the number of partitions of the topics. It is written into the store; another number at the next open is refused. 0 takes
+	// what an existing store says, for tools that have no broker to ask.
 	Partitions int32
 	// CacheBytes is the block cache of all partitions together; 0 is 64 MiB.
 	CacheBytes int64
@@ -83,7 +84,7 @@ type Config struct {
 	Sync SyncMode
 	// SyncEvery is the pace of SyncInterval; 0 is 100 ms.
 	SyncEvery time.Duration
-	// Logger gets Pebble's events; nil discards them.
+	// Logger gets Pebble's events; nil is slog.Default().
 	Logger *slog.Logger
 	// Fatal is called once, with the first error of the disk that makes it unsafe to go on (no space, a failed fsync). nil logs it and
 	// ends the process. It may be called with Pebble's locks held: it must not call back. If it returns, every later call on the Store
@@ -99,8 +100,8 @@ func (c *Config) Validate() error {
 	if c.Dir == "" {
 		errs = append(errs, errors.New("eventstore: Dir is empty: name a data directory"))
 	}
-	if c.Partitions < 1 || c.Partitions > partitionsMax {
-		errs = append(errs, fmt.Errorf("eventstore: %d partitions: want 1 to %d", c.Partitions, partitionsMax))
+	if c.Partitions < 0 || c.Partitions > partitionsMax {
+		errs = append(errs, fmt.Errorf("eventstore: %d partitions: want 1 to %d, or 0 for what the data directory says", c.Partitions, partitionsMax))
 	}
 	if c.CacheBytes < 0 || c.MemTableBytes < 0 {
 		errs = append(errs, fmt.Errorf("eventstore: cache of %d and memtables of %d bytes: neither may be negative", c.CacheBytes, c.MemTableBytes))
@@ -114,10 +115,21 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) memTableBytes() uint64 {
-	total := c.MemTableBytes
-	if total == 0 {
-		total = memTableDefault
+// defaults fills what was left zero.
+func (c *Config) defaults() {
+	if c.CacheBytes == 0 {
+		c.CacheBytes = cacheBytesDefault
 	}
-	return uint64(min(max(total/int64(c.Partitions), memTableMin), memTableMax))
+	if c.MemTableBytes == 0 {
+		c.MemTableBytes = memTableDefault
+	}
+	if c.SyncEvery == 0 {
+		c.SyncEvery = syncEveryDefault
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
 }

@@ -39,12 +39,17 @@ func classify(err error) error {
 	return err
 }
 
-// classifyOpen marks as ErrCorrupt whatever stops Pebble from opening a directory, unless the system itself refused: a full disk or a missing
-// permission says nothing about the content, and throwing the state away would not help. A missing file is a corruption.
+// refusals are the system's ways to say no that tell nothing about the content: throwing the state away would not help.
+var refusals = [...]syscall.Errno{
+	syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EAGAIN,
+}
+
+// classifyOpen marks as ErrCorrupt whatever stops Pebble from opening a directory, an unreadable or missing file too, unless the system refused.
 func classifyOpen(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) && errno != syscall.ENOENT && !pebble.IsCorruptionError(err) {
-		return err
+	for _, no := range refusals {
+		if errors.Is(err, no) {
+			return err
+		}
 	}
 	if errors.Is(err, ErrCorrupt) {
 		return err

@@ -123,7 +123,8 @@ func (h home) empty(tmp string) error {
 	return syncDir(h.fs, tmp)
 }
 
-// clone is a fill with a checkpoint's content. Tables are immutable and linked; the rest is copied, because Pebble reuses log files.
+// clone is a fill with a checkpoint's content. Tables are immutable and linked; the rest is copied, because Pebble reuses log files. ErrCorrupt: a
+// file cannot be read; guardFS has ended the process if it was the copy that could not be written.
 func (h home) clone(name string) func(tmp string) error {
 	return func(tmp string) error {
 		if err := h.empty(tmp); err != nil {
@@ -141,7 +142,7 @@ func (h home) clone(name string) func(tmp string) error {
 				_, err = vfs.Clone(h.fs, h.fs, from, to, vfs.CloneSync)
 			}
 			if err != nil {
-				return err
+				return fmt.Errorf("copy %s: %w: %w", from, ErrCorrupt, err)
 			}
 		}
 		return syncDir(h.fs, tmp)

@@ -68,7 +68,7 @@ func claimIdentity(fs vfs.FS, cfg *Config, names []string) (identity, error) {
 	if err != nil {
 		return id, fmt.Errorf("eventstore: %s: %w", path, err)
 	}
-	if id.Partitions != cfg.Partitions {
+	if cfg.Partitions != 0 && id.Partitions != cfg.Partitions {
 		return id, fmt.Errorf("eventstore: %s was made for %d partitions, the topics have %d: a chain would change its partition. "+
 			"Start with %d partitions, or with an empty data directory and topics made for %d: %w",
 			cfg.Dir, id.Partitions, cfg.Partitions, id.Partitions, cfg.Partitions, ErrRefused)
@@ -77,6 +77,9 @@ func claimIdentity(fs vfs.FS, cfg *Config, names []string) (identity, error) {
 }
 
 func newIdentity(fs vfs.FS, cfg *Config, names []string) (identity, error) {
+	if cfg.Partitions == 0 {
+		return identity{}, fmt.Errorf("eventstore: %s is no data directory: it has no file %s: %w", cfg.Dir, storeFile, ErrRefused)
+	}
 	for _, name := range names {
 		if isPartitionDir(name) {
 			// STORE is written before the first partition directory, so somebody took it away: the partition count is unknown.
@@ -99,6 +102,10 @@ func newIdentity(fs vfs.FS, cfg *Config, names []string) (identity, error) {
 func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
 	owner := fs.PathJoin(dir, ownerFile)
 	lock, err := fs.Lock(fs.PathJoin(dir, lockFile))
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return nil, fmt.Errorf("eventstore: lock the data directory: %w", err)
+	}
 	if err != nil {
 		who := "an unnamed process"
 		if text, rerr := readSmall(fs, owner); rerr == nil && len(text) > 0 {

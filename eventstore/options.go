@@ -17,7 +17,7 @@ func (p *Partition) options() *pebble.Options {
 		Cache:                       s.cache,
 		FileCache:                   s.files,
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                s.cfg.memTableBytes(),
+		MemTableSize:                uint64(min(max(s.cfg.MemTableBytes/int64(s.id.Partitions), memTableMin), memTableMax)),
 		MemTableStopWritesThreshold: memTablesQueued,
 		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       l0StopWrites,
@@ -30,7 +30,6 @@ func (p *Partition) options() *pebble.Options {
 	o.LBaseMaxBytes = max(lBaseBytesMin, 4*int64(o.MemTableSize))
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
-		o.Levels[i].BlockSize = blockBytes
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	return o
@@ -49,16 +48,14 @@ func (p *Partition) events() *pebble.EventListener {
 			_ = p.store.fatal(fmt.Errorf("partition %d, in the background: %w", p.n, err))
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) { p.corrupt(fmt.Errorf("%s: %w", i.Path, i.Details)) },
-		DiskSlow: func(i pebble.DiskSlowInfo) {
-			log.Warn("disk is slow", "path", i.Path, "for", i.Duration)
+		FlushEnd:       func(i pebble.FlushInfo) { log.Debug("flushed", "info", slog.AnyValue(i)) },
+		CompactionEnd:  func(i pebble.CompactionInfo) { log.Debug("compacted", "info", slog.AnyValue(i)) },
+		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
+			p.stalls.Add(1)
+			log.Warn("commits wait for the disk", "reason", i.Reason)
 		},
-		FlushEnd:         func(i pebble.FlushInfo) { log.Debug("flushed", "info", slog.AnyValue(i)) },
-		CompactionEnd:    func(i pebble.CompactionInfo) { log.Debug("compacted", "info", slog.AnyValue(i)) },
-		WriteStallBegin:  func(i pebble.WriteStallBeginInfo) { log.Warn("commits wait for the disk", "reason", i.Reason) },
-		WriteStallEnd:    func() { log.Warn("commits go on") },
-		LowDiskSpace:     func(i pebble.LowDiskSpaceInfo) { log.Warn("disk is nearly full", "info", slog.AnyValue(i)) },
-		ManifestCreated:  func(pebble.ManifestCreateInfo) {},
-		TableStatsLoaded: func(pebble.TableStatsInfo) {},
+		WriteStallEnd: func() { log.Warn("commits go on") },
+		LowDiskSpace:  func(i pebble.LowDiskSpaceInfo) { log.Warn("disk is nearly full", "info", slog.AnyValue(i)) },
 	}
 }
 

@@ -1,8 +1,6 @@
 package eventstore
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Published says that the steps up to seq are committed in Kafka. It may be called from any goroutine, and again with a lower seq. Their entries
 // go with a later commit, once their nodes are written (X2).
@@ -92,24 +90,24 @@ func (b *Batch) putMark(seq int64) {
 	b.fail(op.Finish())
 }
 
-// putDeletions adds, with every deleteEverySteps-th commit, the removal of entries that are published and whose nodes are written, and of
-// boundaries below the oldest checkpoint (E3, E4). It returns up to where entries are deleted then. The mark that this very batch
-// writes does not count: what was written by an earlier commit is enough, and simpler to reason about.
+// putDeletions adds, with every deleteEverySteps-th commit, the removal of entries that are published and whose nodes an earlier commit has
+// written (E3), and of boundaries below the oldest checkpoint that counts (E4). It returns up to where entries are gone then.
 func (b *Batch) putDeletions() (deleted int64) {
 	p := b.p
 	if p.since++; p.since < deleteEverySteps {
 		return p.deleted
 	}
 	p.since = 0
-	upTo := min(p.published.Load(), p.nodes)
-	if upTo > p.deleted {
-		b.deleteRange(spaceOutbox, p.deleted+1, upTo+1)
+	deleted = max(p.deleted, min(p.published.Load(), p.nodes))
+	if deleted > p.deleted {
+		b.deleteRange(spaceOutbox, p.deleted+1, deleted+1)
 	}
-	if p.pruned > p.oldest {
-		b.deleteRange(spaceSteps, p.oldest, p.pruned)
-		p.oldest = p.pruned
+	// An entry that is kept needs its boundary.
+	if low := min(p.pruneTo, deleted+1); low > p.pruned {
+		b.deleteRange(spaceSteps, p.pruned, low)
+		p.pruned = low
 	}
-	return max(p.deleted, upTo)
+	return deleted
 }
 
 // deleteRange removes the seqs from (inclusive) to (exclusive) of a space.

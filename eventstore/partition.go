@@ -12,7 +12,7 @@ import (
 	"hongbao/schemas"
 )
 
-// Partition is the state of one partition, for one worker. Only Published, Snapshot and Close may be called from other goroutines;
+// Partition is the state of one partition, for one worker. Only Published, Snapshot, Stats and Close may be called from other goroutines;
 // Close only when the worker has stopped.
 type Partition struct {
 	store *Store
@@ -23,15 +23,17 @@ type Partition struct {
 
 	db      *pebble.DB
 	batch   Batch
-	key     []byte // scratch
+	reader  *pebble.Iterator // what Get looks through, between two commits; nil until it is needed
+	key     []byte           // scratch
 	last    Boundary
 	nodes   int64 // NodesSeq
 	deleted int64 // entries up to here are gone
 	since   int   // commits since the last deletion
-	pruned  int64 // boundaries below are to go with the next deletion
-	oldest  int64 // boundaries below are gone
+	pruneTo int64 // boundaries below are to go
+	pruned  int64 // boundaries below are gone
 
 	published atomic.Int64
+	stalls    atomic.Int64
 	broken    atomic.Pointer[error]
 	jammed    bool // Pebble panicked in a commit and holds its locks for good
 
@@ -86,7 +88,7 @@ func (p *Partition) openLive(live int64) (err error) {
 
 // load reads the last boundary, the nodes mark and the outbox, and checks that they belong together (E2).
 func (p *Partition) load() error {
-	p.last, p.nodes, p.deleted, p.since, p.pruned, p.oldest = Boundary{}, 0, 0, 0, 0, 0
+	p.since, p.pruneTo, p.pruned = 0, 0, 0
 	last, err := readLast(p.db)
 	if err != nil {
 		return err
@@ -107,14 +109,37 @@ func (p *Partition) Last() Boundary { return p.last }
 // NodesSeq says up to which step the changes of nodes are written. At open, fold the entries above it (X2).
 func (p *Partition) NodesSeq() int64 { return p.nodes }
 
-// Get appends the value of a key to dst[:0]; ok is false when there is none.
+// Get appends the value of a key to dst[:0]; ok is false when there is none. It allocates nothing.
 func (p *Partition) Get(space byte, key, dst []byte) (value []byte, ok bool, err error) {
 	if err := p.usable(); err != nil {
 		return dst[:0], false, err
 	}
+	if p.reader == nil {
+		if p.reader, err = p.db.NewIter(readerOptions); err != nil {
+			p.reader = nil
+			return dst[:0], false, p.wrap("read", err)
+		}
+	}
 	p.key = append(append(p.key[:0], space), key...)
-	value, ok, err = get(p.db, p.key, dst)
-	return value, ok, p.wrap("read", err)
+	if !p.reader.SeekPrefixGE(p.key) {
+		return dst[:0], false, p.wrap("read", p.reader.Error())
+	}
+	value, err = p.reader.ValueAndErr()
+	return append(dst[:0], value...), err == nil, p.wrap("read", err)
+}
+
+// readerOptions make an iterator that asks the bloom filters of every level. Pebble's own Get skips those of the last, where most keys are: there a
+// key that does not exist costs a block (2.4 us against 0.6), and in a batch of joins most users do not exist.
+var readerOptions = &pebble.IterOptions{LowerBound: []byte{ClientSpaceFirst}, UpperBound: []byte{ClientSpaceLast + 1}, UseL6Filters: true}
+
+// dropReader ends the iterator that Get keeps from one commit to the next.
+func (p *Partition) dropReader() error {
+	it := p.reader
+	p.reader = nil
+	if it == nil {
+		return nil
+	}
+	return it.Close()
 }
 
 // Scan calls fn for the keys of a space that begin with prefix, in key order, without the space byte. Key and value live until fn returns.
@@ -201,6 +226,7 @@ func (p *Partition) closeDB() error {
 	if db == nil || p.jammed {
 		return nil
 	}
+	_ = p.dropReader() // what it met it has told
 	if err := errors.Join(p.batch.raw.Close(), db.Close()); err != nil {
 		if p.broken.Load() != nil {
 			return fmt.Errorf("eventstore: close partition %d: %w", p.n, err)

@@ -107,35 +107,31 @@ func readEntries(r pebble.Reader, above int64, fn entryFn) error {
 	if err != nil {
 		return err
 	}
-	before := int64(-1)
+	before := int64(-1) // the entry before; none yet
 	for ok := it.First(); ok; ok = it.Next() {
-		seq, prev, err := readEntry(it, before, fn)
-		_ = prev
-		if err != nil {
+		if before, err = readEntry(it, before, fn); err != nil {
 			return errors.Join(err, it.Close())
 		}
-		before = seq
 	}
 	return it.Close()
 }
 
-func readEntry(it *pebble.Iterator, before int64, fn entryFn) (seq, prev int64, err error) {
-	seq, err = parseSeqKey(it.Key())
-	if err != nil {
-		return 0, 0, err
+func readEntry(it *pebble.Iterator, before int64, fn entryFn) (seq int64, err error) {
+	if seq, err = parseSeqKey(it.Key()); err != nil {
+		return 0, err
 	}
 	value, err := it.ValueAndErr()
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	prev, entry, err := parseEntry(seq, value)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if before >= 0 && prev != before {
-		return 0, 0, fmt.Errorf("outbox entry %d says it follows %d, the entry before it is %d (X8): %w", seq, prev, before, ErrCorrupt)
+		return 0, fmt.Errorf("outbox entry %d says it follows %d, the entry before it is %d (X8): %w", seq, prev, before, ErrCorrupt)
 	}
-	return seq, prev, fn(seq, prev, entry)
+	return seq, fn(seq, prev, entry)
 }
 
 func putSeq(dst []byte, seq int64) { binary.BigEndian.PutUint64(dst, uint64(seq)) }

@@ -2,7 +2,6 @@ package eventstore
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +34,7 @@ type Store struct {
 	open   map[int32]*Partition // nil while it is being opened
 	closed bool
 
+	busy sync.WaitGroup     // partitions that are being opened or discarded
 	stop context.CancelFunc // ends the syncer
 	done sync.WaitGroup
 }
@@ -44,18 +44,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if cfg.CacheBytes == 0 {
-		cfg.CacheBytes = cacheBytesDefault
-	}
-	if cfg.SyncEvery == 0 {
-		cfg.SyncEvery = syncEveryDefault
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Random == nil {
-		cfg.Random = rand.Reader
-	}
+	cfg.defaults()
 	s := &Store{cfg: cfg, fs: cfg.FS, log: cfg.Logger, open: make(map[int32]*Partition)}
 	if err := s.claim(); err != nil {
 		return nil, err
@@ -75,8 +64,10 @@ func (s *Store) claim() error {
 	if s.fs == nil {
 		s.fs = vfs.Default
 	}
-	if err := s.fs.MkdirAll(s.cfg.Dir, dirMode); err != nil {
-		return fmt.Errorf("eventstore: make the data directory %s: %w", s.cfg.Dir, err)
+	if s.cfg.Partitions > 0 {
+		if err := s.fs.MkdirAll(s.cfg.Dir, dirMode); err != nil {
+			return fmt.Errorf("eventstore: make the data directory: %w", err)
+		}
 	}
 	if s.cfg.FS == nil {
 		// One name for one directory: the system's lock does not keep a process out of what it holds itself under another name.
@@ -109,11 +100,17 @@ func (s *Store) claim() error {
 			s.log.Warn("disk is slow", "path", i.Path, "operation", i.OpType.String(), "for", i.Duration)
 		})
 	}
+	s.fs = &guardFS{FS: s.fs, failed: func(operation, path string, err error) {
+		_ = s.fatal(fmt.Errorf("%s %s: %w", operation, path, err))
+	}}
 	return nil
 }
 
 // ID is the store id: 32 hex digits, random, born with the data directory (X1).
 func (s *Store) ID() string { return s.id.ID }
+
+// Partitions is the partition count that the data directory was made for.
+func (s *Store) Partitions() int32 { return s.id.Partitions }
 
 // Partition opens a partition's directory, empty when it is new. The caller is its one user until Close. ErrCorrupt: what is there cannot be
 // used; Discard it and open again.
@@ -121,13 +118,14 @@ func (s *Store) Partition(p int32) (*Partition, error) {
 	if err := s.reserve(p); err != nil {
 		return nil, err
 	}
+	defer s.busy.Done()
 	part, err := s.openPartition(p)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err != nil {
-		delete(s.open, p)
+		s.release(p)
 		return nil, fmt.Errorf("eventstore: open partition %d: %w", p, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.open[p] = part
 	return part, nil
 }
@@ -137,11 +135,8 @@ func (s *Store) Discard(p int32) error {
 	if err := s.reserve(p); err != nil {
 		return err
 	}
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.open, p)
-	}()
+	defer s.busy.Done()
+	defer s.release(p)
 	h := s.home(p)
 	live, err := h.prepare()
 	if err == nil {
@@ -177,6 +172,7 @@ func (s *Store) reserve(p int32) error {
 		return fmt.Errorf("eventstore: partition %d is open already: it has one worker", p)
 	}
 	s.open[p] = nil
+	s.busy.Add(1)
 	return nil
 }
 
@@ -208,6 +204,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	s.busy.Wait()
 	s.stop()
 	s.done.Wait()
 	var errs []error
@@ -245,12 +242,10 @@ func (s *Store) fatal(err error) error {
 		return *s.failed.Load()
 	}
 	s.log.Error("the disk failed, the process must end", "error", err)
-	if s.cfg.Fatal != nil {
-		s.cfg.Fatal(err)
-		return err
+	if s.cfg.Fatal == nil {
+		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
+	s.cfg.Fatal(err)
 	return err
 }
 
