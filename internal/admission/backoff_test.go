@@ -25,7 +25,7 @@ func TestBackoff(t *testing.T) {
 		m.SetDown(true)
 		waiting := make(chan string, 1)
 		go func() { waiting <- admitFor(t, o, 2*time.Minute) }()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if n := g.Stats().Failures; n < 60 || n > 140 {
 			t.Errorf("%d attempts in a minute without Redis", n)
@@ -40,7 +40,7 @@ func TestBackoff(t *testing.T) {
 			t.Errorf("noticed after %v that Redis is back", d)
 		}
 		m.Failover(nil)
-		time.Sleep(200 * time.Millisecond)
+		<-time.After(200 * time.Millisecond)
 		synctest.Wait()
 		if s := g.Status(); s.State != Rebuilding || s.Epoch != 2 {
 			t.Errorf("an idle gate has not noticed that Redis is empty: %+v", s)

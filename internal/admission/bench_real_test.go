@@ -16,6 +16,7 @@ import (
 
 // A claim costs at most 128 B of Redis (domain.md section 4).
 func TestBytesPerClaim(t *testing.T) {
+	t.Parallel()
 	const claims = 1_000_000
 	addr, _ := startRedis(t)
 	c := redis.NewClient(&redis.Options{Addr: addr})

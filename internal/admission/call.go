@@ -54,5 +54,5 @@ func (c *call) take(grown []byte) string {
 
 // keyHash spreads users over a batch's table; ids of one campaign may be dense.
 func keyHash(campaign, user int64) uint32 {
-	return uint32((uint64(user)*0x9e3779b97f4a7c15 ^ uint64(campaign)*0xc2b2ae3d27d4eb4f) >> 32)
+	return uint32((bits(user)*0x9e3779b97f4a7c15 ^ bits(campaign)*0xc2b2ae3d27d4eb4f) >> 32)
 }

@@ -9,6 +9,7 @@ import (
 
 // Two chains claim one user at the same moment: one of them gets it.
 func TestTwoChainsOneUser(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		const users, workers = 40, 16
 		change := func(c *Config) { c.Partitions = workers }
@@ -133,6 +134,7 @@ func (w *chaosWorker) idle(t *testing.T, end <-chan struct{}) {
 // Redis stopped, emptied, killed, back, while partitions move between two processes: no user in
 // two chains, no limit exceeded, every ask answered.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)

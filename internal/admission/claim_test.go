@@ -4,6 +4,7 @@ import "testing"
 
 // One user is in one chain per campaign, and the same event always gets the first answer.
 func TestClaim(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		os := ownAll(newGate(t, at, nil))
 		ready(t, os)
@@ -31,6 +32,7 @@ func TestClaim(t *testing.T) {
 // Asks of one batch are judged in the order in which they were asked, also where the fast path
 // takes some of them.
 func TestOrderWithinBatch(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		os := ownAll(newGate(t, at, nil))
 		ready(t, os)
@@ -55,6 +57,7 @@ func TestOrderWithinBatch(t *testing.T) {
 
 // A call larger than a batch is cut, and stays in order.
 func TestSmallBatches(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		os := ownAll(newGate(t, at, func(c *Config) { c.BatchMax = 3 }))
 		ready(t, os)
@@ -65,6 +68,7 @@ func TestSmallBatches(t *testing.T) {
 }
 
 func TestRelease(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		g := newGate(t, at, nil)
 		os := ownAll(g)

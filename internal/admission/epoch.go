@@ -39,7 +39,7 @@ func (e epoch) with(marks string) epoch {
 }
 
 // tag is what rebuilt claims of this epoch carry; never zero, which means "asked".
-func (e epoch) tag() uint16 { return uint16(e.nonce) | 1 }
+func (e epoch) tag() uint16 { return uint16(e.nonce) | 1 } //nolint:gosec // the low bits
 
 func (e epoch) missing() []int32 {
 	var ps []int32

@@ -43,6 +43,7 @@ func TestJudge(t *testing.T) {
 // X10: nobody is admitted before every partition's owner has written its claims, whoever owns it
 // and however idle it is.
 func TestFirstStart(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		log := newLines()
 		g := newGate(t, at, withLog(log))
@@ -90,6 +91,7 @@ func await(t *testing.T, g *Gate) {
 
 // A partition that moves within an epoch brings nothing to write.
 func TestMove(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		os := ownAll(newGate(t, at, nil))
 		ready(t, os)
@@ -107,8 +109,10 @@ func TestMove(t *testing.T) {
 // A Redis that lost everything, the process being the same or not, admits nobody until the facts
 // are back; then the facts hold.
 func TestEmptied(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(site){"flushed": site.empty, "restarted": site.restart} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onEach(t, func(t *testing.T, at site) {
 				src := []Source{&state{}, &state{}, &state{}, &state{}}
 				g := newGate(t, at, nil)
@@ -118,8 +122,11 @@ func TestEmptied(t *testing.T) {
 				now := time.Now().UnixMilli()
 				// The first became a fact, whose event state no longer knows; the second was only answered.
 				src[0].(*state).claims = []Claim{{Campaign: 1, User: 1, Chain: 10}}
-				src[3].(*state).shares = []Share{{User: 9, EventTimeMS: now, Event: event(1)}, {User: 9, EventTimeMS: now, Event: event(2)},
-					{User: 9, EventTimeMS: now - 26*hourMS, Event: event(3)}}
+				src[3].(*state).shares = []Share{
+					{User: 9, EventTimeMS: now, Event: event(1)},
+					{User: 9, EventTimeMS: now, Event: event(2)},
+					{User: 9, EventTimeMS: now - 26*hourMS, Event: event(3)},
+				}
 				epoch := g.Status().Epoch
 				lose(at)
 				done := make(chan string, 1)
@@ -146,6 +153,7 @@ func TestEmptied(t *testing.T) {
 
 // A failover lost a claim that became a fact, and the epoch key with its marks survived.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		src := []Source{&state{}, &state{}, &state{}, &state{}}
 		log := newLines()
@@ -159,8 +167,7 @@ func TestFailover(t *testing.T) {
 		if !at.failover() {
 			t.Skip("this site does not say who it is")
 		}
-		src[0].(*state).claims = []Claim{{Campaign: 1, User: 1, Chain: 10, Offset: 1, Event: event(1)}, {Campaign: 1, User: 2, Chain: 10, Offset: 2, Event: event(2)},
-			{Campaign: 1, User: 3, Chain: 10, Offset: 3, Event: event(3)}}
+		src[0].(*state).claims = facts(10, 1, 2, 3)
 		// What cannot be without a Redis that lost writes: user 2 is a fact of two chains.
 		src[2].(*state).claims = []Claim{{Campaign: 1, User: 2, Chain: 12, Offset: 9, Event: event(9)}}
 		done := make(chan string, 1)
@@ -181,6 +188,7 @@ func TestFailover(t *testing.T) {
 
 // A gate never goes back to an epoch below one that it has seen.
 func TestNoWayBack(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		g := newGate(t, at, nil)
 		os := ownAll(g)
@@ -205,13 +213,14 @@ func TestNoWayBack(t *testing.T) {
 // An owner who was admitted in another epoch rebuilds, also where somebody marked its partition:
 // what it was answered there may be unknown here.
 func TestLateRebuild(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		src := &state{}
 		g := newGate(t, at, nil)
 		os := ownAll(g, src)
 		ready(t, os)
 		want(t, admit(t, os[0], join(1, 10, 1)), "y-")
-		src.claims = []Claim{{Campaign: 1, User: 1, Chain: 10, Offset: 1, Event: event(1)}}
+		src.claims = facts(10, 1)
 		at.empty()
 		// The others, and one who believes that it owns partition 0, complete the next epoch.
 		zombie := newGate(t, at, nil)
@@ -241,6 +250,7 @@ func admitAll(t *testing.T, os []*Owner, ask func(p int64) Ask) string {
 
 // A source that fails ends the call that needed it.
 func TestSourceFails(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		broken := errors.New("broken")
 		o := newGate(t, at, nil).Own(0, &state{err: broken})
@@ -260,6 +270,7 @@ func TestSourceFails(t *testing.T) {
 
 // A deadline that ends a rebuild is not Redis's fault.
 func TestDeadlineInRebuild(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		g := newGate(t, at, nil)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -291,4 +302,13 @@ func (s stopping) Claims(yield func(Claim) error) error {
 		}
 		return yield(c)
 	})
+}
+
+// facts are claims of users by the events of their number.
+func facts(chain int64, users ...int64) []Claim {
+	var cs []Claim
+	for _, u := range users {
+		cs = append(cs, Claim{Campaign: 1, User: u, Chain: chain, Offset: u, Event: event(u)})
+	}
+	return cs
 }

@@ -41,31 +41,31 @@ func newKeys(prefix string) keys {
 
 func (k *keys) appendClaim(dst []byte, campaign, user int64) []byte {
 	dst = append(dst, k.claim...)
-	dst = binary.AppendUvarint(dst, uint64(campaign))
-	return binary.BigEndian.AppendUint64(dst, uint64(user))
+	dst = binary.AppendUvarint(dst, bits(campaign))
+	return binary.BigEndian.AppendUint64(dst, bits(user))
 }
 
 func (k *keys) appendShare(dst []byte, user, bucket int64) []byte {
 	dst = append(dst, k.share...)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(user))
-	return binary.AppendUvarint(dst, uint64(bucket))
+	dst = binary.BigEndian.AppendUint64(dst, bits(user))
+	return binary.AppendUvarint(dst, bits(bucket))
 }
 
 // appendValue appends a claim's value. known tells whether the event is.
 func appendValue(dst []byte, tag uint16, chain int64, p int32, event EventID, offset int64, known bool) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, tag)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(chain))
+	dst = binary.BigEndian.AppendUint64(dst, bits(chain))
 	return appendEvent(dst, p, event, offset, known)
 }
 
 // appendEvent appends the part of a value that names the event, which is what a release compares.
 func appendEvent(dst []byte, p int32, event EventID, offset int64, known bool) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(p))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(p)) //nolint:gosec // below partitionsMax
 	if !known {
 		return dst
 	}
 	dst = append(dst, event[:eventBytes]...)
-	return binary.AppendUvarint(dst, uint64(offset))
+	return binary.AppendUvarint(dst, bits(offset))
 }
 
 // parseHolder reads a value that a script returned; false means that it is none of ours.
@@ -75,7 +75,7 @@ func parseHolder(v string) (Holder, bool) {
 	}
 	b := unsafe.Slice(unsafe.StringData(v), len(v))
 	h := Holder{
-		Chain:     int64(binary.BigEndian.Uint64(b[tagBytes:])),
+		Chain:     int64(binary.BigEndian.Uint64(b[tagBytes:])), //nolint:gosec // as bits made it
 		Partition: int32(binary.BigEndian.Uint16(b[chainEnd:])),
 	}
 	if len(v) == eventStart {
@@ -86,9 +86,12 @@ func parseHolder(v string) (Holder, bool) {
 	}
 	copy(h.Event[:], b[eventStart:])
 	offset, n := binary.Uvarint(b[eventStart+eventBytes:])
-	h.Offset = int64(offset)
+	h.Offset = int64(offset) //nolint:gosec // as bits made it
 	return h, n == len(b)-eventStart-eventBytes
 }
 
 // text is the string form of bytes that nobody changes while it lives.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bits is an id or offset as it is stored.
+func bits(id int64) uint64 { return uint64(id) } //nolint:gosec // all 64 bits are kept

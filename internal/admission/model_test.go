@@ -8,6 +8,7 @@ import (
 // Every site answers the same random history like the memory server does: the scripts and their
 // Go twin are one rule. Buckets, users, events and partitions are few, so that they meet.
 func TestSitesAgree(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)

@@ -10,6 +10,7 @@ import (
 
 // Redis down: Admit waits, loses nothing, admits nothing blindly, and is answered when Redis is back.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		log := newLines()
 		g := newGate(t, at, withLog(log))
@@ -58,6 +59,7 @@ func TestOutage(t *testing.T) {
 
 // A gate that starts while Redis is down waits for it.
 func TestStartsDown(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		at.down()
 		log := newLines()
@@ -71,6 +73,7 @@ func TestStartsDown(t *testing.T) {
 
 // An answer may be lost on the way: the ask is made again and gets the same one.
 func TestReplyLost(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		p, ok := at.(interface{ lose(n int) })
 		if !ok {
@@ -119,6 +122,7 @@ func TestReleaseBound(t *testing.T) {
 
 // A claim whose holder never became a fact is taken from it, if somebody can say so (X10).
 func TestVoid(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		void := func(_ context.Context, campaign, user int64, h Holder) (bool, error) {
 			if campaign != 1 || h.Chain == 13 {

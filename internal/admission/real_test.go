@@ -133,6 +133,13 @@ func (s *realSite) ttl(key string) time.Duration {
 	return max(d, 0).Round(time.Hour)
 }
 
+// lead sends new connections elsewhere; those that exist stay where they are.
+func (p *proxy) lead(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
 // restart kills the process and starts another without data.
 func (s *realSite) restart() {
 	s.down()
@@ -200,8 +207,7 @@ func TestOldMaster(t *testing.T) {
 	go func() { done <- admit(t, moved, join(2, 12, 5), join(3, 12, 6)) }()
 	rebuild(t, moved)
 	want(t, admit(t, old[0], join(3, 10, 3)), "y-") // the first process knows nothing yet
-	src.claims = []Claim{{Campaign: 1, User: 1, Chain: 10, Offset: 1, Event: event(1)},
-		{Campaign: 1, User: 2, Chain: 10, Offset: 2, Event: event(2)}, {Campaign: 1, User: 3, Chain: 10, Offset: 3, Event: event(3)}}
+	src.claims = facts(10, 1, 2, 3)
 	select {
 	case got := <-done:
 		t.Fatalf("the newcomer was admitted without the facts of the others: %s", got)

@@ -49,7 +49,7 @@ func (o *Owner) writeClaims(ctx context.Context, e epoch, r *Rebuilt) error {
 	pg.reset(len(o.gate.keys.claim))
 	var ids [pageMax]struct{ campaign, user, chain int64 }
 	flush := func() error {
-		met, _, ok, err := o.gate.server.claims(ctx, e, pg)
+		met, ok, err := o.gate.server.claims(ctx, e, pg)
 		if err := o.written(ctx, ok, err); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (o *Owner) writeShares(ctx context.Context, e epoch, r *Rebuilt) error {
 	pg := &o.page
 	pg.reset(len(o.gate.keys.share))
 	flush := func() error {
-		_, ok, err := o.gate.server.shares(ctx, e, pg)
+		ok, err := o.gate.server.shares(ctx, e, pg)
 		if err := o.written(ctx, ok, err); err != nil {
 			return err
 		}

@@ -2,9 +2,7 @@ package admission
 
 import (
 	"context"
-	"crypto/sha1"
 	_ "embed" // the scripts
-	"encoding/hex"
 	"strconv"
 	"time"
 
@@ -36,8 +34,7 @@ var releaseLua string
 type script struct{ text, sha string }
 
 func newScript(text string) script {
-	sum := sha1.Sum([]byte(text))
-	return script{text: text, sha: hex.EncodeToString(sum[:])}
+	return script{text: text, sha: redis.NewScript(text).Hash()}
 }
 
 // redisServer is a Redis behind go-redis. admit is called by one goroutine at a time, all else
@@ -129,22 +126,23 @@ func (r *redisServer) mark(ctx context.Context, e epoch, p int32) (sight, error)
 	return parseSight(reply)
 }
 
-func (r *redisServer) admit(ctx context.Context, e epoch, b *batch) (sight, bool, error) {
+func (r *redisServer) admit(ctx context.Context, e epoch, b *batch) (bool, error) {
 	reply, err := r.run(ctx, &r.scripts.admit, r.admitArgs(&e, b))
 	clear(r.args) // the arguments point into calls
 	if err != nil {
-		return sight{}, false, err
+		return false, err
 	}
 	if refusals, ok := reply.(string); ok {
-		return sight{}, true, b.answer(refusals)
+		return true, b.answer(refusals)
 	}
-	s, err := parseSight(reply)
-	return s, false, err
+	_, err = parseSight(reply)
+	return false, err
 }
 
 func (r *redisServer) admitArgs(e *epoch, b *batch) []any {
 	nkeys := 1 + len(b.fast)
-	args := append(r.args[:0], nil, nil, &r.numKey, &r.keys.epoch)
+	args := r.args[:0]
+	args = append(args, nil, nil, &r.numKey, &r.keys.epoch)
 	for _, o := range b.fast {
 		args = append(args, &o.claimKey)
 	}
@@ -181,16 +179,16 @@ func (r *redisServer) admitArgs(e *epoch, b *batch) []any {
 	return args
 }
 
-func (r *redisServer) claims(ctx context.Context, e epoch, p *page) (string, sight, bool, error) {
+func (r *redisServer) claims(ctx context.Context, e epoch, p *page) (string, bool, error) {
 	return r.write(ctx, &r.scripts.claims, e, p, nil)
 }
 
-func (r *redisServer) shares(ctx context.Context, e epoch, p *page) (sight, bool, error) {
-	_, s, ok, err := r.write(ctx, &r.scripts.shares, e, p, &r.expiry)
-	return s, ok, err
+func (r *redisServer) shares(ctx context.Context, e epoch, p *page) (bool, error) {
+	_, ok, err := r.write(ctx, &r.scripts.shares, e, p, &r.expiry)
+	return ok, err
 }
 
-func (r *redisServer) write(ctx context.Context, s *script, e epoch, p *page, expiry *string) (string, sight, bool, error) {
+func (r *redisServer) write(ctx context.Context, s *script, e epoch, p *page, expiry *string) (string, bool, error) {
 	args := make([]any, 0, 8+2*len(p.keys))
 	args = append(args, nil, nil, len(p.keys)+1, r.keys.epoch)
 	for i := range p.keys {
@@ -205,13 +203,13 @@ func (r *redisServer) write(ctx context.Context, s *script, e epoch, p *page, ex
 	}
 	reply, err := r.run(ctx, s, args)
 	if err != nil {
-		return "", sight{}, false, err
+		return "", false, err
 	}
 	if met, ok := reply.(string); ok {
-		return met, sight{}, true, nil
+		return met, true, nil
 	}
-	seen, err := parseSight(reply)
-	return "", seen, false, err
+	_, err = parseSight(reply)
+	return "", false, err
 }
 
 func (r *redisServer) release(ctx context.Context, rs []release) (int64, error) {

@@ -6,19 +6,30 @@ import "context"
 // and the server's identity first, and changes nothing when they are not the ones expected. An
 // error means that nothing is known: the script ran or not. All of them may be sent again.
 type server interface {
+	asker
+	writer
 	// begin looks; with a head ("<number> <nonce> ") it also begins that epoch, if the key
 	// still holds expect. It returns what the key holds afterwards.
 	begin(ctx context.Context, expect, head string, partitions int32) (sight, error)
+	close() error
+}
+
+// asker is what workers want of a server.
+type asker interface {
 	// admit judges b and fills its answers; ok is false when it judged nothing.
-	admit(ctx context.Context, e epoch, b *batch) (s sight, ok bool, err error)
-	// claims and shares write a page of facts; met are the holders that claims ran into.
-	claims(ctx context.Context, e epoch, page *page) (met string, s sight, ok bool, err error)
-	shares(ctx context.Context, e epoch, page *page) (s sight, ok bool, err error)
-	// mark notes that p is rebuilt in e, if e is still the epoch, and returns what the key holds.
-	mark(ctx context.Context, e epoch, p int32) (sight, error)
+	admit(ctx context.Context, e epoch, b *batch) (ok bool, err error)
 	// release gives back and says how much was there to be given.
 	release(ctx context.Context, rs []release) (int64, error)
-	close() error
+}
+
+// writer is what a rebuild wants of it.
+type writer interface {
+	// claims and shares write a page of facts, or nothing when ok is false; met are the holders
+	// that claims ran into.
+	claims(ctx context.Context, e epoch, page *page) (met string, ok bool, err error)
+	shares(ctx context.Context, e epoch, page *page) (ok bool, err error)
+	// mark notes that p is rebuilt in e, if e is still the epoch, and returns what the key holds.
+	mark(ctx context.Context, e epoch, p int32) (sight, error)
 }
 
 // page is a part of a rebuild: keys with their values.

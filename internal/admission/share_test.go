@@ -6,6 +6,7 @@ import (
 )
 
 func TestShareLimit(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		os := ownAll(newGate(t, at, nil))
 		ready(t, os)
@@ -21,6 +22,7 @@ func TestShareLimit(t *testing.T) {
 
 // Ten may straddle an hour: the window is fixed.
 func TestShareStraddle(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, p site) {
 		os := ownAll(newGate(t, p, nil))
 		ready(t, os)
@@ -34,6 +36,7 @@ func TestShareStraddle(t *testing.T) {
 
 // An ask for both is judged share first; a share whose claim is refused uses nothing up.
 func TestShareAndClaim(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		os := ownAll(newGate(t, at, nil))
 		ready(t, os)
@@ -56,6 +59,7 @@ func TestShareAndClaim(t *testing.T) {
 
 // A bucket that Redis may have forgotten is judged with what state knows.
 func TestOldBucket(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, p site) {
 		os := ownAll(newGate(t, p, nil))
 		ready(t, os)
@@ -77,6 +81,7 @@ func TestOldBucket(t *testing.T) {
 
 // Expiry: 25 h after the last write, set with it; claims stay.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, p site) {
 		src := &state{shares: []Share{{User: 5, EventTimeMS: time.Now().UnixMilli(), Event: event(1)}}}
 		g := newGate(t, p, nil)

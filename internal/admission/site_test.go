@@ -3,7 +3,6 @@ package admission
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -193,13 +192,6 @@ func (p *proxy) lose(n int) {
 	p.losing = n
 }
 
-// lead sends new connections elsewhere; those that exist stay where they are.
-func (p *proxy) lead(target string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.target = target
-}
-
 const testPartitions = 4
 
 // newGate runs a gate until the test ends.
@@ -319,8 +311,10 @@ type lines struct {
 }
 
 func newLines() *lines {
-	return &lines{Handler: slog.NewTextHandler(io.Discard, nil), ch: make(chan string, 1000)}
+	return &lines{Handler: slog.DiscardHandler, ch: make(chan string, 1000)}
 }
+
+func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
 
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	select {
@@ -355,7 +349,7 @@ func sites() map[string]func(*testing.T) site {
 
 // onEach runs a test on every site.
 func onEach(t *testing.T, test func(t *testing.T, at site)) {
-	t.Parallel()
+	t.Helper()
 	for name, open := range sites() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

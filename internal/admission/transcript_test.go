@@ -13,6 +13,7 @@ import (
 // TestTranscripts runs testdata/admission on every site: one line in is one event, one line out
 // what it is told. All events of a command travel in one call.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, at site) {
 		datadriven.Walk(t, "../../testdata/admission", func(t *testing.T, path string) {
 			at.empty()

@@ -16,7 +16,7 @@ func (g *Gate) trip(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	b.sort()
-	_, ok, err := g.server.admit(ctx, e, b)
+	ok, err := g.server.admit(ctx, e, b)
 	if err != nil {
 		g.failed(writing, err) // the calls are still in the queue: asked again, they get the same answers
 		return false, err
