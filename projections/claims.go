@@ -20,18 +20,19 @@ func (s *State) EachClaim(fn func(Claim) error) error {
 	)
 	for _, c := range s.campaigns {
 		inviters.of, chains.of = &c.inviters, &c.chains
-		for ord := uint32(1); ord < c.members.next; {
-			pg := ord >> memberShift
+		for pg := uint32(0); int(pg) < len(c.members.pages); pg++ {
 			p := c.members.peek(pg, &members)
-			for ; ord>>memberShift == pg && ord < c.members.next; ord++ {
-				i := ord & (memberPageLen - 1)
+			for i, id := range p.id {
+				if i == 0 || id == 0 {
+					continue
+				}
 				own := p.ref[i] &^ ownBit
 				ch := inviters.at(own >> inviterShift)[own&(inviterPageLen-1)].chain
 				seed := chains.at(ch >> chainShift)[ch&(chainPageLen-1)].seed
 				if s.err != nil {
 					return s.err
 				}
-				if err := fn(Claim{Campaign: c.id, User: p.id[i], Chain: seed, Seq: p.seq(i)}); err != nil {
+				if err := fn(Claim{Campaign: c.id, User: id, Chain: seed, Seq: p.seq(uint32(i))}); err != nil { //nolint:gosec // a place on a page
 					return err
 				}
 			}

@@ -39,21 +39,15 @@ func (s *State) writeColdKeys(c *campaign, w Writer) {
 func (s *State) writeKeysOf(c *campaign, pg uint32, w Writer) {
 	p := c.members.pages[pg]
 	c.sieveIn(p)
-	for i, id := range p.id {
-		if id != 0 {
-			s.key = appendKey(s.key[:0], uint64(c.id), uint64(id))                          //nolint:gosec // ids are positive
-			s.value = binary.BigEndian.AppendUint32(s.value[:0], pg<<memberShift|uint32(i)) //nolint:gosec // a place on a page
-			w.Set(SpaceCold, s.key, s.value)
-		}
-	}
+	p.each(pg, func(ord uint32, id int64) {
+		s.key = appendKey(s.key[:0], uint64(c.id), uint64(id)) //nolint:gosec // ids are positive
+		s.value = binary.BigEndian.AppendUint32(s.value[:0], ord)
+		w.Set(SpaceCold, s.key, s.value)
+	})
 }
 
 func (c *campaign) sieveIn(p *memberPage) {
-	for _, id := range p.id {
-		if id != 0 {
-			c.cold.add(mixID(id))
-		}
-	}
+	p.each(0, func(_ uint32, id int64) { c.cold.add(mixID(id)) })
 }
 
 // Evict lets cold pages leave memory and says how many users left the index. Call it after the
@@ -83,12 +77,10 @@ func (s *State) evictMembers(c *campaign) (gone int) {
 		if p == nil || m.flags != pageKeyed || !s.isCold(m.day) {
 			continue
 		}
-		for i, id := range p.id {
-			if id != 0 {
-				c.users.remove(mixID(id), uint32(pg)<<memberShift|uint32(i)) //nolint:gosec // an ordinal
-				gone++
-			}
-		}
+		p.each(uint32(pg), func(ord uint32, id int64) { //nolint:gosec // pages are few
+			c.users.remove(mixID(id), ord)
+			gone++
+		})
 		c.members.pages[pg] = nil
 	}
 	return gone

@@ -17,7 +17,7 @@
 //	                                  └─leaf─> the inviter's record      │ chain ─> {joins, ...}
 //	shareIDs index ─> share {hash, seq, until, next} ◀───────────────────┘ share
 //
-// A user who never shared costs 18 bytes and an index slot; only sharers, who alone can have
+// A user who never shared costs 16 bytes and an index slot; only sharers, who alone can have
 // descendants, have an inviter record, so a walk up the tree reads nothing else.
 //
 // Invariants, cited by number in code and tests (X1..X11 are the protocol's, design.md section 4):

@@ -31,9 +31,6 @@ func (s *State) fold(f *schemas.Fact) error {
 	if f.Seq != s.seq+1 {
 		return fmt.Errorf("the next fact is %d (X8)", s.seq+1)
 	}
-	if f.Seq > seqMax {
-		return fmt.Errorf("facts are numbered up to %d", int64(seqMax))
-	}
 	switch f.Kind {
 	case schemas.FactAccepted, schemas.FactRefused, schemas.FactDuplicate:
 		return s.foldVerdict(f)

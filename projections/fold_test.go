@@ -2,7 +2,6 @@ package projections
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -24,12 +23,17 @@ type run struct {
 	facts [][]byte
 	cfg   Config
 	fact  schemas.Fact
+	k     *couponModel
+
+	changes int64 // number of the last campaign change
+	reached map[string]int
 }
 
 func newRun(t *testing.T, seed uint64, users int64) *run {
 	t.Helper()
 	t.Logf("seed %d", seed)
-	r := &run{t: t, w: newWorld(seed, users), m: newModel(), store: newMemoryStore(), cfg: Config{ColdDays: 2}}
+	r := &run{t: t, w: newWorld(seed, users), m: newModel(), store: newMemoryStore(), cfg: Config{ColdDays: 2}, reached: map[string]int{}}
+	r.k = newCouponModel(r)
 	r.live, r.zero = r.open(r.store), r.open(newMemoryStore())
 	for _, rules := range []*schemas.Campaign{worldRules(1, 1, 3, "link"), worldRules(2, 1, 5, "refuse")} {
 		r.emit(activated(r.live.Seq()+1, rules))
@@ -76,6 +80,8 @@ func (r *run) batch(n int) {
 	for i := range events {
 		events[i] = r.w.event(r.m)
 	}
+	absent := r.absent()
+	defer func() { r.reached["page came back"] += absent - r.absent() }()
 	for len(events) > 0 {
 		asks := make([]Ask, len(events))
 		for i, e := range events {
@@ -121,6 +127,7 @@ func (r *run) decide(e *schemas.Event, ask Ask, first bool) bool {
 	}
 	v := &r.fact.Verdict
 	got := r.live.Decide(e, answer, v)
+	r.reached[fmt.Sprint(got, " ", v.Reason)]++
 	if got != want.outcome {
 		r.t.Fatalf("decide %+v with %+v: outcome %d reason %s, want %d %s (%v)", e, answer, got, v.Reason, want.outcome, want.reason, r.live.Err())
 	}
@@ -158,19 +165,41 @@ func (r *run) compare(e *schemas.Event, a Answer, v *schemas.Verdict, want model
 	}
 }
 
-// check compares what the states answer.
+// absent counts the pages that are in the store alone.
+func (r *run) absent() (n int) {
+	for _, c := range r.live.campaigns {
+		for _, p := range c.members.pages {
+			n += count(p == nil)
+		}
+		for _, p := range c.inviters.pages {
+			n += count(p == nil)
+		}
+	}
+	return n
+}
+
+// check compares what the states answer. Looking at every user brings every page back, so half of
+// the time a copy is looked at.
 func (r *run) check() {
 	want := r.hash(r.zero)
 	if got := r.hash(r.live); got != want {
 		r.t.Fatalf("live state has hash %x, folded from zero %x, at seq %d (P1)", got, want, r.live.Seq())
 	}
-	for id, c := range r.m.campaigns {
-		if got, want := r.describe(r.live, id), c.describe(); got != want {
-			r.t.Fatalf("campaign %d at seq %d:\n%s\nwant:\n%s", id, r.live.Seq(), got, want)
-		}
-		r.checkStats(id, c)
+	r.checkRedis(r.live)
+	r.k.check(r.live)
+	s := r.live
+	if r.w.chance(50) {
+		s = r.reopen()
 	}
-	r.checkRedis()
+	for id, c := range r.m.campaigns {
+		if got, want := r.describe(s, id), c.describe(); got != want {
+			r.t.Fatalf("campaign %d at seq %d:\n%s\nwant:\n%s", id, s.Seq(), got, want)
+		}
+		r.checkStats(s, id, c)
+	}
+	if got := r.hash(s); got != want {
+		r.t.Fatalf("a look at every user changed the hash from %x to %x (P5)", want, got)
+	}
 }
 
 func (r *run) hash(s *State) [16]byte {
@@ -203,8 +232,8 @@ func (r *run) describe(s *State, id int64) string {
 	return strings.Join(lines, "\n")
 }
 
-func (r *run) checkStats(id int64, c *modelCampaign) {
-	st, _ := r.live.Campaign(id)
+func (r *run) checkStats(s *State, id int64, c *modelCampaign) {
+	st, _ := s.Campaign(id)
 	got := fmt.Sprint(st.Stats.Duplicates, st.Stats.Rewards)
 	want := fmt.Sprint(c.duplicates, c.rewards)
 	for kind := range st.Stats.Accepted {
@@ -225,9 +254,9 @@ func (r *run) checkStats(id int64, c *modelCampaign) {
 }
 
 // checkRedis compares what a rebuild of Redis would be told (X10).
-func (r *run) checkRedis() {
+func (r *run) checkRedis(s *State) {
 	var got, want []string
-	err := r.live.EachClaim(func(k Claim) error {
+	err := s.EachClaim(func(k Claim) error {
 		got = append(got, fmt.Sprint("claim ", k.Campaign, k.User, k.Chain, k.Seq))
 		return nil
 	})
@@ -235,15 +264,15 @@ func (r *run) checkRedis() {
 		r.t.Fatal(err)
 	}
 	since := r.m.watermark - 30*hourMS
-	err = r.live.EachShareSince(since, func(s Share) error {
-		got = append(got, fmt.Sprint("share ", s.User, s.TimeMS, s.Event))
+	err = s.EachShareSince(since, func(v Share) error {
+		got = append(got, fmt.Sprint("share ", v.User, v.TimeMS, v.Event))
 		return nil
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	user, from := r.w.user(), r.m.watermark-r.w.rng.Int64N(20*dayMS)
-	ids, err := r.live.ShareIDs(user, from, from+5*dayMS, nil)
+	ids, err := s.ShareIDs(user, from, from+5*dayMS, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -288,17 +317,15 @@ func (r *run) step() {
 }
 
 // turn is one turn of a worker and, sometimes, what happens besides.
-func (r *run) turn(changes *int64) {
+func (r *run) turn() {
 	r.batch(1 + r.w.rng.IntN(40))
+	r.k.turn()
 	r.step()
-	if r.w.chance(10) {
-		r.change(changes)
+	if r.w.chance(10) || r.m.campaigns[1].paused || r.m.campaigns[2].paused {
+		r.change()
 	}
 	if r.w.chance(30) {
-		if err := flush(r.live, r.store); err != nil {
-			r.t.Fatal(err)
-		}
-		r.live.Evict()
+		r.flush()
 	}
 	if r.w.chance(4) {
 		r.check()
@@ -312,8 +339,15 @@ func (r *run) turn(changes *int64) {
 	}
 }
 
+func (r *run) flush() {
+	if err := flush(r.live, r.store); err != nil {
+		r.t.Fatal(err)
+	}
+	r.reached["user left memory"] += r.live.Evict()
+}
+
 // change pauses, resumes, tops up or brings a new version.
-func (r *run) change(changes *int64) {
+func (r *run) change() {
 	id := 1 + r.w.rng.Int64N(2)
 	c := r.m.campaigns[id]
 	if r.w.chance(30) {
@@ -323,7 +357,7 @@ func (r *run) change(changes *int64) {
 		r.m.seq++
 		return
 	}
-	*changes++
+	r.changes++
 	kind := pb.ChangeKind_CHANGE_KIND_PAUSE
 	switch {
 	case c.paused:
@@ -331,31 +365,50 @@ func (r *run) change(changes *int64) {
 	case r.w.chance(50):
 		kind = pb.ChangeKind_CHANGE_KIND_TOP_UP
 	}
-	c.paused = kind == pb.ChangeKind_CHANGE_KIND_PAUSE
-	r.emit(changed(r.live.Seq()+1, id, *changes, kind))
+	c.paused = kind == pb.ChangeKind_CHANGE_KIND_PAUSE || c.paused && kind == pb.ChangeKind_CHANGE_KIND_TOP_UP
+	r.emit(changed(r.live.Seq()+1, id, r.changes, kind))
 	r.m.seq++
 }
 
-// TestModel holds the state to the naive model (P1, P2, P3, P5, P6, P7).
+// TestModel holds the state to the naive models (P1, P2, P3, P5, P6, P7), and checks that the runs
+// came everywhere.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(6)
 	if testing.Short() {
-		seeds = 2
+		seeds = 3
 	}
-	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			r := newRun(t, seed, []int64{60, 400, 1500}[seed%3])
-			var changes int64
-			for range 120 {
-				r.turn(&changes)
-			}
-			r.check()
-			r.reopen()
-			if r.m.watermark <= worldMS || r.live.WatermarkMS() != r.m.watermark || r.live.WatermarkMS() == math.MaxInt64 {
-				t.Fatalf("watermark is %d, want %d", r.live.WatermarkMS(), r.m.watermark)
-			}
-		})
+	reached := make([]map[string]int, seeds)
+	t.Run("seeds", func(t *testing.T) {
+		for seed := range seeds {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				r := newRun(t, seed, []int64{60, 1500, 5000}[seed%3])
+				for range 120 {
+					r.turn()
+				}
+				r.check()
+				r.reopen()
+				if r.live.WatermarkMS() != r.m.watermark {
+					t.Errorf("watermark is %d, want %d", r.live.WatermarkMS(), r.m.watermark)
+				}
+				reached[seed] = r.reached
+			})
+		}
+	})
+	total := map[string]int{}
+	for _, r := range reached {
+		for what, n := range r {
+			total[what] += n
+		}
+	}
+	for reason := reasonAlreadyInvited; reason <= reasonClaimedElsewhere; reason++ {
+		total[fmt.Sprint(Refuse, " ", reason)] += 0
+	}
+	for what, n := range total {
+		t.Log(what, n)
+		if n == 0 {
+			t.Errorf("no run reached %q", what)
+		}
 	}
 }

@@ -110,7 +110,9 @@ func (s *State) hashSeen(h *stateHasher) error {
 		return nil
 	})
 	for id, at := range s.seen {
-		all[id] = at
+		if all[id] = at; !s.remembers(at) {
+			delete(all, id)
+		}
 	}
 	for _, id := range sortedIDs(all) {
 		h.add(appendInt(append([]byte(nil), id[:]...), all[id]))

@@ -3,29 +3,36 @@ package projections
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
-// memberPage holds 64 users of a campaign, columns first: 18 bytes a user, 1,152 in all, which
-// is a size class of the allocator.
+// memberPage holds 63 users of a campaign, columns first: 16 bytes a user, 1,024 in all, which is
+// a size class of the allocator. Place 0 is nobody's; its id is the page's first seq.
 type memberPage struct {
 	id    [memberPageLen]int64
 	ref   [memberPageLen]uint32 // see ownBit
-	seqLo [memberPageLen]uint32 // of the fact that accepted the join, or the seed's first share
-	seqHi [memberPageLen]uint16
+	later [memberPageLen]uint32 // seq after the page's first, of the fact that brought the user in
 }
 
 const (
-	memberShift   = 6
-	memberPageLen = 1 << memberShift
-	memberPageMax = memberPageLen * (8 + 4 + 4 + 2)
+	memberShift     = 6
+	memberPageLen   = 1 << memberShift
+	memberPageBytes = memberPageLen * (8 + 4 + 4)
 
 	// ownBit in a ref: it is the user's own inviter record, else that of who invited the user.
 	ownBit = 1 << 31
-
-	seqMax = 1<<48 - 1
 )
 
-func (p *memberPage) seq(i uint32) int64 { return int64(p.seqHi[i])<<32 | int64(p.seqLo[i]) }
+func (p *memberPage) seq(i uint32) int64 { return p.id[0] + int64(p.later[i]) }
+
+// each calls fn for every member of page pg.
+func (p *memberPage) each(pg uint32, fn func(ord uint32, id int64)) {
+	for i, id := range p.id {
+		if i > 0 && id != 0 {
+			fn(pg<<memberShift|uint32(i), id) //nolint:gosec // a place on a page
+		}
+	}
+}
 
 func (p *memberPage) appendTo(dst []byte) []byte {
 	for _, v := range p.id {
@@ -34,18 +41,15 @@ func (p *memberPage) appendTo(dst []byte) []byte {
 	for _, v := range p.ref {
 		dst = binary.LittleEndian.AppendUint32(dst, v)
 	}
-	for _, v := range p.seqLo {
+	for _, v := range p.later {
 		dst = binary.LittleEndian.AppendUint32(dst, v)
-	}
-	for _, v := range p.seqHi {
-		dst = binary.LittleEndian.AppendUint16(dst, v)
 	}
 	return dst
 }
 
 func (p *memberPage) readFrom(src []byte) error {
-	if len(src) != memberPageMax {
-		return fmt.Errorf("%w: member page of %d bytes, want %d", errRecord, len(src), memberPageMax)
+	if len(src) != memberPageBytes {
+		return fmt.Errorf("%w: member page of %d bytes, want %d", errRecord, len(src), memberPageBytes)
 	}
 	for i := range p.id {
 		p.id[i] = int64(binary.LittleEndian.Uint64(src[8*i:])) //nolint:gosec // as written
@@ -55,12 +59,8 @@ func (p *memberPage) readFrom(src []byte) error {
 		p.ref[i] = binary.LittleEndian.Uint32(src[4*i:])
 	}
 	src = src[4*memberPageLen:]
-	for i := range p.seqLo {
-		p.seqLo[i] = binary.LittleEndian.Uint32(src[4*i:])
-	}
-	src = src[4*memberPageLen:]
-	for i := range p.seqHi {
-		p.seqHi[i] = binary.LittleEndian.Uint16(src[2*i:])
+	for i := range p.later {
+		p.later[i] = binary.LittleEndian.Uint32(src[4*i:])
 	}
 	return nil
 }
@@ -84,24 +84,15 @@ func (c *campaign) indexPage(pg uint32, p *memberPage) {
 		c.rebuildUsers(memberPageLen) // finds them on the page
 		return
 	}
-	for i, id := range p.id {
-		if id != 0 {
-			c.users.add(mixID(id), pg<<memberShift|uint32(i)) //nolint:gosec // a place on a page
-		}
-	}
+	p.each(pg, func(ord uint32, id int64) { c.users.add(mixID(id), ord) })
 }
 
 // rebuildUsers makes the index anew from the pages in memory, with room for so many more.
 func (c *campaign) rebuildUsers(more int) {
 	c.users.prepare(c.users.live+more, c.members.next)
 	for pg, p := range c.members.pages {
-		if p == nil {
-			continue
-		}
-		for i, id := range p.id {
-			if id != 0 {
-				c.users.add(mixID(id), uint32(pg)<<memberShift|uint32(i)) //nolint:gosec // an ordinal
-			}
+		if p != nil {
+			p.each(uint32(pg), func(ord uint32, id int64) { c.users.add(mixID(id), ord) }) //nolint:gosec // pages are few
 		}
 	}
 }
@@ -146,16 +137,28 @@ func (c *campaign) findCold(user int64) uint32 {
 	return ord
 }
 
-// addMember brings a user into the campaign.
-func (c *campaign) addMember(user int64, ref uint32, seq int64) uint32 {
+// nextMember is the ordinal of a member that fact seq brings in: the next one, on a new page if
+// the present one is full or its seqs would lie too far apart.
+func (c *campaign) nextMember(seq int64) uint32 {
 	ord := c.members.next
+	if ord&(memberPageLen-1) > 1 && seq-c.members.at(ord >> memberShift).id[0] > math.MaxUint32 {
+		ord |= memberPageLen - 1
+		ord++
+	}
+	return ord + uint32(count(ord&(memberPageLen-1) == 0)) //nolint:gosec // 0 or 1
+}
+
+// addMember brings a user into the campaign.
+func (c *campaign) addMember(user int64, ref uint32, seq int64) {
+	ord := c.nextMember(seq)
 	if c.users.full(1, ord) {
 		c.rebuildUsers(1)
 	}
-	p := c.members.extend(ord >> memberShift)
-	i := ord & (memberPageLen - 1)
-	p.id[i], p.ref[i] = user, ref
-	p.seqLo[i], p.seqHi[i] = uint32(seq), uint16(seq>>32) //nolint:gosec // cut on purpose; seq <= seqMax
+	c.members.next = ord
+	p, i := c.members.extend(ord>>memberShift), ord&(memberPageLen-1)
+	if i == 1 {
+		p.id[0] = seq
+	}
+	p.id[i], p.ref[i], p.later[i] = user, ref, uint32(seq-p.id[0]) //nolint:gosec // bounded by nextMember
 	c.users.add(mixID(user), ord)
-	return ord
 }

@@ -3,7 +3,6 @@ package projections
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -142,7 +141,7 @@ func (s *State) openShares(c *campaign) error {
 
 // openLive brings the open coupons to memory.
 func (s *State) openLive() error {
-	s.dueFromMS, s.seenFromMS = 0, math.MinInt64
+	s.dueFromMS, s.seenFromMS = 0, 0
 	var ids []schemas.CouponID
 	for _, st := range []pb.CouponState{pb.CouponState_COUPON_STATE_PENDING, pb.CouponState_COUPON_STATE_VALIDATING, pb.CouponState_COUPON_STATE_ISSUING} {
 		err := s.store.Scan(SpaceCouponStates, []byte{byte(st)}, func(key, _ []byte) error {

@@ -82,7 +82,7 @@ func (s *State) sharer(c *campaign, f *schemas.Fact) (uint32, error) {
 		if v.User != v.Chain {
 			return 0, fmt.Errorf("share of user %d, whom campaign %d does not know", v.User, c.id)
 		}
-		own := c.addInviter(inviter{member: c.members.next, chain: c.addChain(v.User)})
+		own := c.addInviter(inviter{member: c.nextMember(f.Seq), chain: c.addChain(v.User)})
 		c.addMember(v.User, own|ownBit, f.Seq)
 		return own, nil
 	}

@@ -9,7 +9,7 @@ const (
 	SpaceMeta         Space = 0x40 // "state" -> seq, worker clock, watermark
 	SpaceCampaigns    Space = 0x41 // campaign -> text, switches, top-ups
 	SpaceCounts       Space = 0x42 // campaign -> sizes of its tables, statistics
-	SpaceMembers      Space = 0x43 // campaign, page -> 64 members
+	SpaceMembers      Space = 0x43 // campaign, page -> 63 members
 	SpaceInviters     Space = 0x44 // campaign, page -> 32 inviters
 	SpaceChains       Space = 0x45 // campaign, page -> 32 chains
 	SpaceShares       Space = 0x46 // campaign, page -> 64 shares

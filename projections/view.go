@@ -112,11 +112,13 @@ func (v *View) find(id, user int64) (c *campaign, ord uint32, err error) {
 		if _, err := decodePage[memberPage](value, p); err != nil || len(key) != 12 {
 			return orElse(err, "%w: page key %x", errRecord, key)
 		}
-		for i := range p.id {
-			if p.id[i] == user {
-				ord = binary.BigEndian.Uint32(key[8:])<<memberShift | uint32(i) //nolint:gosec // a place on a page
-				return errEnough
+		p.each(binary.BigEndian.Uint32(key[8:]), func(at uint32, id int64) {
+			if id == user {
+				ord = at
 			}
+		})
+		if ord != 0 {
+			return errEnough
 		}
 		return nil
 	})

@@ -57,10 +57,19 @@ func newWorld(seed uint64, users int64) *world {
 
 func (w *world) chance(percent int) bool { return w.rng.IntN(100) < percent }
 
-func (w *world) user() int64 { return 1 + w.rng.Int64N(w.users) }
+// user is nearly always one of a window that moves with time, so that users become cold, and now
+// and then any: then they come back.
+func (w *world) user() int64 {
+	last := min(w.users, 50+2*w.offset)
+	first := max(1, last-300)
+	if w.chance(3) {
+		first = 1
+	}
+	return first + w.rng.Int64N(last-first+1)
+}
 
 // seed is one of few users, so that chains grow.
-func (w *world) seed() int64 { return 1 + w.rng.Int64N(max(w.users/40, 2)) }
+func (w *world) seed() int64 { return 1 + w.rng.Int64N(min(w.users/8, 40)) }
 
 // event is the next event, in a campaign that m knows nearly always.
 func (w *world) event(m *model) *schemas.Event {
@@ -79,6 +88,9 @@ func (w *world) event(m *model) *schemas.Event {
 	}
 	if w.chance(1) {
 		e.Campaign = 99
+	}
+	if w.chance(1) {
+		e.TimeMS = worldMS - 30*dayMS + w.rng.Int64N(2)*365*dayMS // before the start, after the end
 	}
 	e.CodeExpiresS = e.TimeMS/1000 + w.rng.Int64N(30*24*3600) - 3600
 	switch p := w.rng.IntN(100); {
@@ -106,7 +118,7 @@ func (w *world) time() int64 {
 // member is a user of the campaign, or anybody.
 func (w *world) member(c *modelCampaign) int64 {
 	id := w.user()
-	for tries := 0; c != nil && c.users[id] == nil && tries < 20; tries++ {
+	for tries := 0; c != nil && c.users[id] == nil && tries < 50; tries++ {
 		id = w.user()
 	}
 	return id
@@ -144,8 +156,11 @@ func (w *world) join(e *schemas.Event, m *model) {
 	e.Kind = schemas.EventJoin
 	c := m.campaigns[e.Campaign]
 	e.User, e.Inviter = w.user(), w.member(c)
-	for tries := 0; c != nil && tries < 10 && (c.users[e.Inviter] == nil || !c.users[e.Inviter].shared); tries++ {
-		e.Inviter = w.member(c)
+	for tries := 0; c != nil && tries < 10; tries++ { // deep chains of those who shared
+		other := w.member(c)
+		if a, b := c.users[e.Inviter], c.users[other]; a == nil || b != nil && b.shared && (!a.shared || b.depth > a.depth && tries < 3) {
+			e.Inviter = other
+		}
 	}
 	e.Chain = w.chainOf(c, e.Inviter)
 	if w.chance(2) {
