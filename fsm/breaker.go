@@ -11,11 +11,11 @@ import (
 // costs a handful of attempts and not all four of every coupon. An issuer that is not
 // rebuilt has answered: it is up, and the pool waits for it without the breaker.
 func newBreaker(cfg *PoolConfig) *gobreaker.CircuitBreaker[struct{}] {
-	after := uint32(cfg.BreakAfter)
+	after := cfg.BreakAfter
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        "issuer",
 		Timeout:     cfg.BreakFor,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= after },
+		ReadyToTrip: func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= after },
 		IsExcluded:  func(err error) bool { return errors.Is(err, ErrNotRebuilt) },
 	})
 }

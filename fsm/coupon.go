@@ -31,7 +31,9 @@ var couponTable = []couponMove{
 	{pb.CouponEvent_COUPON_EVENT_APPROVE, []pb.CouponState{pb.CouponState_COUPON_STATE_HELD}, pb.CouponState_COUPON_STATE_ISSUING},
 	{pb.CouponEvent_COUPON_EVENT_REDRIVE, []pb.CouponState{pb.CouponState_COUPON_STATE_DEAD, pb.CouponState_COUPON_STATE_FAILED}, pb.CouponState_COUPON_STATE_ISSUING},
 	{pb.CouponEvent_COUPON_EVENT_DISCARD, []pb.CouponState{pb.CouponState_COUPON_STATE_DEAD}, pb.CouponState_COUPON_STATE_FAILED},
-	{pb.CouponEvent_COUPON_EVENT_ORDER_REVERSED, []pb.CouponState{pb.CouponState_COUPON_STATE_PENDING, pb.CouponState_COUPON_STATE_VALIDATING, pb.CouponState_COUPON_STATE_HELD}, pb.CouponState_COUPON_STATE_FAILED},
+	{pb.CouponEvent_COUPON_EVENT_ORDER_REVERSED, []pb.CouponState{
+		pb.CouponState_COUPON_STATE_PENDING, pb.CouponState_COUPON_STATE_VALIDATING, pb.CouponState_COUPON_STATE_HELD,
+	}, pb.CouponState_COUPON_STATE_FAILED},
 }
 
 // couponStates are the names in use, by number: the enum's without its prefix.

@@ -3,6 +3,7 @@ package fsm
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -42,12 +43,12 @@ func (k *keys) campaign(id int64) string {
 }
 
 // answers is the key of the hash that remembers a coupon's answers.
-func (k *keys) answers(campaign int64, shard int) string {
+func (k *keys) answers(campaign int64, shard uint16) string {
 	return k.tag + "a:" + strconv.FormatInt(campaign, 10) + ":" + strconv.FormatInt(int64(shard), 32)
 }
 
-func shardOf(id *schemas.CouponID) int {
-	return int(binary.BigEndian.Uint16(id[:2]) >> (16 - shardBits))
+func shardOf(id *schemas.CouponID) uint16 {
+	return binary.BigEndian.Uint16(id[:2]) >> (16 - shardBits)
 }
 
 // appendField appends a key's field in its hash: the id without the first byte, which
@@ -55,22 +56,22 @@ func shardOf(id *schemas.CouponID) int {
 func appendField(dst []byte, id *schemas.CouponID, round int32) []byte {
 	dst = append(dst, id[1:]...)
 	if round != 0 {
-		dst = binary.AppendUvarint(dst, uint64(uint32(round)))
+		dst = binary.AppendVarint(dst, int64(round))
 	}
 	return dst
 }
 
 // parseField is the reverse of appendField.
-func parseField(shard int, field string) (id schemas.CouponID, round int32, err error) {
+func parseField(shard uint16, field string) (id schemas.CouponID, round int32, err error) {
 	if len(field) < len(id)-1 {
 		return id, 0, fmt.Errorf("answer field %x in shard %d: must be 15 bytes of id and a round", field, shard)
 	}
-	id[0] = byte(shard >> (shardBits - 8))
+	binary.BigEndian.PutUint16(id[:2], shard<<(16-shardBits))
 	n := copy(id[1:], field)
 	if rest := field[n:]; rest != "" {
-		r, size := binary.Uvarint([]byte(rest))
-		if size != len(rest) || r == 0 || r > 1<<31-1 {
-			return id, 0, fmt.Errorf("answer field %x in shard %d: the round after the id must be a varint in 1..2^31-1", field, shard)
+		r, size := binary.Varint([]byte(rest))
+		if size != len(rest) || r == 0 || r < math.MinInt32 || r > math.MaxInt32 {
+			return id, 0, fmt.Errorf("answer field %x in shard %d: the round after the id must be a varint of 32 bits, not 0", field, shard)
 		}
 		round = int32(r)
 	}

@@ -75,12 +75,12 @@ func anyWindow(t *testing.T, rate Rate, l Limiter, advance func(time.Duration)) 
 	grants := []grant{{at: -time.Hour}}
 	var now time.Duration
 	total := 0
-	for range 1500 {
+	for range 700 {
 		if n, _ := take(t, l, 1+rng.IntN(2*burst+3)); n > 0 {
 			total += n
 			grants = append(grants, grant{now, total})
 		}
-		step := time.Duration(rng.Int64N(int64(4*burst+4)*int64(time.Second)/int64(4*rate.PerSecond)+1)) / time.Microsecond * time.Microsecond
+		step := time.Duration(rng.IntN((burst+1)*1_000_000/rate.PerSecond+1)) * time.Microsecond
 		if rng.IntN(50) == 0 {
 			step *= 20 // a pause, after which the burst is there
 		}

@@ -50,6 +50,7 @@ func BenchmarkRealIssue(b *testing.B) {
 
 // cpuNS is the CPU time that redis-server has used, from /proc: Linux only.
 func (s *redisServer) cpuNS(b *testing.B) int64 {
+	b.Helper()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/schedstat")
 	if err != nil {
 		b.Skip(err)
@@ -63,6 +64,7 @@ func (s *redisServer) cpuNS(b *testing.B) int64 {
 
 // usedMemory is what redis-server says it has allocated, in bytes.
 func usedMemory(b *testing.B, client *redis.Client) int64 {
+	b.Helper()
 	info, err := client.Info(b.Context(), "memory").Result()
 	if err != nil {
 		b.Fatal(err)

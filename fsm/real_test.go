@@ -25,7 +25,7 @@ func TestRealRedisIssuerConforms(t *testing.T) {
 	conform(t, func(t *testing.T) place {
 		if addr := cmp.Or(os.Getenv("HONGBAO_TEST_REDIS"), os.Getenv("REDIS_ADDR")); addr != "" {
 			client, prefix := openRedis(t, addr), "test-"+rand.Text()
-			wipe := func() { deleteAll(t, client, prefix) }
+			wipe := func() { deleteAll(client, prefix) }
 			t.Cleanup(wipe)
 			return place{fullIssuer: openRedisIssuer(t, client, prefix), wipe: wipe}
 		}
@@ -35,7 +35,7 @@ func TestRealRedisIssuerConforms(t *testing.T) {
 	})
 }
 
-func deleteAll(t *testing.T, client *redis.Client, prefix string) {
+func deleteAll(client *redis.Client, prefix string) {
 	ctx := context.Background() // the test's own ends before its cleanups
 	for it := client.Scan(ctx, 0, "{"+prefix+"}:*", 1000).Iterator(); it.Next(ctx); {
 		client.Del(ctx, it.Val())
@@ -54,7 +54,7 @@ func startRedis(t testing.TB) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatalf("redis-server is not installed and HONGBAO_TEST_REDIS is not set: %v", err)
 	}
-	dir, err := os.MkdirTemp("", "redis") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +99,7 @@ func (s *redisServer) stop() {
 func (s *redisServer) restart() { s.stop(); s.start() }
 
 func (s *redisServer) client(t testing.TB) *redis.Client {
+	t.Helper()
 	client := redis.NewClient(&redis.Options{Network: "unix", Addr: filepath.Join(s.dir, "s"), ContextTimeoutEnabled: true})
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {

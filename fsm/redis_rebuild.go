@@ -22,11 +22,11 @@ type batch struct {
 	field     []byte
 }
 
-// newBatch starts with the script's first argument.
-func newBatch(k *keys, n int, first any) *batch {
+// newBatch takes what the script's arguments begin with.
+func newBatch(k *keys, n int, first ...any) *batch {
 	return &batch{
 		names: k, index: make(map[int64]int, 1), hashes: make([]string, 0, n),
-		args: append(make([]any, 0, 1+6*n), first), field: make([]byte, 0, 16*n),
+		args: append(make([]any, 0, 1+6*n), first...), field: make([]byte, 0, 16*n),
 	}
 }
 
@@ -77,7 +77,7 @@ func (r *RedisIssuer) Rebuild(ctx context.Context, partition int32, each func(yi
 	if err != nil {
 		return sum, fmt.Errorf("rebuild partition %d: begin: %w", partition, err)
 	}
-	b := newBatch(&r.keys, restoreBatch, token)
+	b := newBatch(&r.keys, restoreBatch)
 	err = each(func(m Remembered) error {
 		if err := checkRemembered(&m); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (r *RedisIssuer) Rebuild(ctx context.Context, partition int32, each func(yi
 			return nil
 		}
 		full := b
-		b = newBatch(&r.keys, restoreBatch, token)
+		b = newBatch(&r.keys, restoreBatch)
 		return r.send(ctx, full, &sum)
 	})
 	if err == nil {
@@ -115,7 +115,7 @@ func (r *RedisIssuer) send(ctx context.Context, b *batch, sum *Rebuilt) error {
 		return err
 	}
 	if len(reply) != 2 {
-		return fmt.Errorf("Redis began another life meanwhile: %w", ErrNotRebuilt)
+		return fmt.Errorf("Redis answered %v, not restored and contradicted", reply)
 	}
 	sum.Answers += int64(len(b.hashes))
 	sum.Restored += reply[0]
@@ -144,18 +144,18 @@ func (r *RedisIssuer) Counts(ctx context.Context, campaign int64) (Counts, error
 // in no promised order. An answer written meanwhile may or may not be among them.
 func (r *RedisIssuer) Each(ctx context.Context, campaign int64, fn func(Key, Answer) error) error {
 	const atOnce = 512
-	for from := 0; from < shards; from += atOnce {
+	for from := uint16(0); from < shards; from += atOnce {
 		pipe := r.client.Pipeline()
 		cmds := make([]*redis.MapStringStringCmd, atOnce)
 		for i := range cmds {
-			cmds[i] = pipe.HGetAll(ctx, r.keys.answers(campaign, from+i))
+			cmds[i] = pipe.HGetAll(ctx, r.keys.answers(campaign, from+uint16(i)))
 		}
 		if _, err := pipe.Exec(ctx); err != nil {
 			return fmt.Errorf("read answers of campaign %d: %w", campaign, err)
 		}
 		for i, cmd := range cmds {
 			for field, digit := range cmd.Val() {
-				id, round, err := parseField(from+i, field)
+				id, round, err := parseField(from+uint16(i), field)
 				if err != nil {
 					return fmt.Errorf("read answers of campaign %d: %w", campaign, err)
 				}

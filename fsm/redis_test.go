@@ -165,7 +165,7 @@ func TestPartitionCountDiffers(t *testing.T) {
 // TestFieldRoundTrip: shard and field together are the key, for every shard.
 func TestFieldRoundTrip(t *testing.T) {
 	t.Parallel()
-	seen := make(map[int]bool)
+	seen := make(map[uint16]bool)
 	for n := range uint64(100_000) {
 		id, round := testID(n), int32(n%5*n*n%(1<<31))
 		shard := shardOf(&id)

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -67,8 +66,8 @@ func jittered(nominalMS int64, id schemas.CouponID, round, attempts int32) int64
 	spread := nominalMS * jitterPercent / 100
 	h := mix(binary.LittleEndian.Uint64(id[:8]))
 	h = mix(h ^ binary.LittleEndian.Uint64(id[8:]))
-	h = mix(h ^ uint64(uint32(round))<<32 ^ uint64(uint32(attempts)))
-	return nominalMS - spread + int64(h%uint64(2*spread+1))
+	h = mix(h ^ uint64(uint32(round))<<32 ^ uint64(uint32(attempts))) //nolint:gosec // bits of a hash, not numbers
+	return nominalMS - spread + int64(h>>33)%(2*spread+1)
 }
 
 // mix is the finaliser of splitmix64 (Steele, Lea, Flood: "Fast splittable
@@ -78,27 +77,4 @@ func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
-}
-
-// Redrive says whether a person may send a coupon in that state, which it entered for
-// that reason, to ISSUING again, and whether under the next round. A final refusal is
-// remembered by the issuer under its round, so it takes the next one; EXHAUSTED and
-// the rejections keep theirs, so that a late success is found, not doubled (X11).
-func Redrive(state pb.CouponState, reason schemas.Reason) (nextRound bool, err error) {
-	switch state {
-	case pb.CouponState_COUPON_STATE_DEAD:
-		switch reason {
-		case pb.Reason_REASON_ISSUER_REJECTED, pb.Reason_REASON_OUT_OF_STOCK, pb.Reason_REASON_OUT_OF_BUDGET:
-			return true, nil
-		case pb.Reason_REASON_EXHAUSTED, pb.Reason_REASON_RISK_REJECTED, pb.Reason_REASON_REVIEW_REJECTED:
-			return false, nil
-		}
-	case pb.CouponState_COUPON_STATE_FAILED:
-		switch reason {
-		case pb.Reason_REASON_OUT_OF_STOCK, pb.Reason_REASON_OUT_OF_BUDGET:
-			return true, nil
-		}
-	}
-	return false, fmt.Errorf("coupon: redrive is not legal in state %s with reason %s; it is in DEAD, and in FAILED after OUT_OF_STOCK or OUT_OF_BUDGET (domain.md section 6)",
-		CouponStateName(state), reason)
 }
