@@ -48,7 +48,7 @@ func (c *Client) forgetLeaders(topic string) {
 
 func (c *Client) askLeaders(ctx context.Context, topic string) (topicLeaders, error) {
 	rt := kmsg.NewMetadataRequestTopic()
-	rt.Topic = kmsg.StringPtr(topic)
+	rt.Topic = new(topic)
 	req := kmsg.NewPtrMetadataRequest()
 	req.Topics = append(req.Topics, rt)
 	resp, err := req.RequestWith(ctx, c.kc)

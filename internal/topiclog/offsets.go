@@ -180,3 +180,18 @@ func wait(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
+
+// Commit writes a group's committed offsets with their metadata; partitions with offset -1 are
+// left alone. The group must be empty: a living one commits for itself, and the broker says so.
+func (c *Client) Commit(ctx context.Context, group string, t schemas.Topic, commits []Commit) error {
+	var offsets kadm.Offsets
+	for p, o := range commits {
+		if o.Offset >= 0 {
+			offsets.Add(kadm.Offset{Topic: c.Name(t), Partition: int32(p), At: o.Offset, LeaderEpoch: -1, Metadata: o.Metadata})
+		}
+	}
+	if err := c.adm.CommitAllOffsets(ctx, group, offsets); err != nil {
+		return fmt.Errorf("topiclog: commit offsets of group %s on %s: %w", group, c.Name(t), err)
+	}
+	return nil
+}

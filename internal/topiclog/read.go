@@ -156,7 +156,7 @@ func (c *Client) Follow(ctx context.Context, t schemas.Topic, from []int64, fn f
 	for {
 		fetches := kc.PollFetches(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the end of ctx is the way to stop following
+			return nil // the end of ctx is the way to stop following
 		}
 		for _, e := range fetches.Errors() {
 			return fmt.Errorf("topiclog: follow %s/%d: %w", e.Topic, e.Partition, e.Err)

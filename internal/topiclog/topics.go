@@ -35,7 +35,7 @@ func (c *Client) Create(ctx context.Context, o Options) ([]string, error) {
 	for _, l := range layout {
 		configs := make(map[string]*string, len(l.Settings))
 		for _, s := range l.Settings {
-			configs[s.Name] = kadm.StringPtr(s.Value)
+			configs[s.Name] = new(s.Value)
 		}
 		name := c.Name(l.Topic)
 		answers, err := c.adm.CreateTopics(ctx, l.Partitions, l.Replication, configs, name)

@@ -80,7 +80,7 @@ func (c *Client) Writer(ctx context.Context, cfg WriterConfig, topics ...schemas
 	w.done = w.acknowledged
 	for _, t := range topics {
 		w.names[t] = c.Name(t)
-		w.parts[t] = int32(len(starts[t]))
+		w.parts[t] = int32(len(starts[t])) //nolint:gosec // partitions
 	}
 	return w, nil
 }

@@ -22,7 +22,7 @@ func (v *run) checkAcross() {
 		for _, p := range v.parts {
 			for id, c := range p.campaigns {
 				for user, i := range c.members {
-					if spread(uint64(user)) != bucket {
+					if spread(user) != bucket {
 						continue
 					}
 					k, here := key{id, user}, place{p.id, p.graph.chainOf(&p.graph.members[i])}
@@ -50,4 +50,6 @@ func (v *run) checkAcross() {
 }
 
 // spread puts a user into a bucket; ids of one producer may be multiples of anything.
-func spread(user uint64) uint64 { return user * 0x9e3779b97f4a7c15 >> 60 }
+func spread(user int64) uint64 {
+	return uint64(user) * 0x9e3779b97f4a7c15 >> 60 //nolint:gosec // bits, not a number
+}

@@ -14,76 +14,118 @@ func moved(c *wcoupon, n int) *pb.CouponMoved { return c.facts[n].f.Rare.GetCoup
 func TestTransitionsBroken(t *testing.T) {
 	t.Parallel()
 	runDamages(t, []damage{
-		{name: "transition dropped", check: CheckCoupons, says: "moves from VALIDATING and was PENDING",
-			before: func(sc *scenario) { sc.p.drop(sc.coupons["welcome1"].facts[1]) }},
-		{name: "transition doubled", check: CheckCoupons, says: "moves from PENDING and was VALIDATING",
-			before: func(sc *scenario) { sc.p.double(sc.coupons["welcome1"].facts[1]) }},
-		{name: "transitions swapped", check: CheckCoupons, says: "moves from VALIDATING and was PENDING",
-			before: func(sc *scenario) { c := sc.coupons["welcome1"]; sc.p.swap(c.facts[1], c.facts[2]) }},
-		{name: "transition elsewhere", check: CheckCoupons, says: "goes by DONE from ISSUING to FAILED; the table says COMPLETED",
-			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 3).To = sFailed }},
-		{name: "COMPLETED without ISSUING", check: CheckCoupons, says: "cannot take DONE while VALIDATING",
+		{
+			name: "transition dropped", check: CheckCoupons, says: "moves from VALIDATING and was PENDING",
+			before: func(sc *scenario) { sc.p.drop(sc.coupons["welcome1"].facts[1]) },
+		},
+		{
+			name: "transition doubled", check: CheckCoupons, says: "moves from PENDING and was VALIDATING",
+			before: func(sc *scenario) { sc.p.double(sc.coupons["welcome1"].facts[1]) },
+		},
+		{
+			name: "transitions swapped", check: CheckCoupons, says: "moves from VALIDATING and was PENDING",
+			before: func(sc *scenario) { c := sc.coupons["welcome1"]; sc.p.swap(c.facts[1], c.facts[2]) },
+		},
+		{
+			name: "transition elsewhere", check: CheckCoupons, says: "goes by DONE from ISSUING to FAILED; the table says COMPLETED",
+			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 3).To = sFailed },
+		},
+		{
+			name: "COMPLETED without ISSUING", check: CheckCoupons, says: "cannot take DONE while VALIDATING",
 			before: func(sc *scenario) {
 				c := sc.coupons["welcome1"]
 				sc.p.drop(c.facts[2])
 				moved(c, 3).From = sValidating
-			}},
-		{name: "another reason", check: CheckCoupons, says: "goes by EXHAUST with reason DISCARDED; it should be EXHAUSTED",
-			before: func(sc *scenario) { deadMove(sc.coupons["two1"]).Reason = pb.Reason_REASON_DISCARDED }},
-		{name: "another number", check: CheckCoupons, says: "makes transition 9 after 1",
-			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 1).Transition = 9 }},
-		{name: "another time than the worker clock", check: CheckCoupons, says: "its worker clock is",
-			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 1).TimeMs++ }},
-		{name: "a round not raised", check: CheckCoupons, says: "is in round 0; it should be 1",
-			before: func(sc *scenario) { moved(sc.coupons["welcome2"], 4).Round = 0 }},
-		{name: "a round raised by a retry", check: CheckCoupons, says: "is in round 1; it should be 0",
-			before: func(sc *scenario) { moved(sc.coupons["l11"], 4).Round = 1 }},
-		{name: "exhausted early", check: CheckCoupons, says: "is exhausted after 3 attempts; it takes 4",
+			},
+		},
+		{
+			name: "another reason", check: CheckCoupons, says: "goes by EXHAUST with reason DISCARDED; it should be EXHAUSTED",
+			before: func(sc *scenario) { deadMove(sc.coupons["two1"]).Reason = pb.Reason_REASON_DISCARDED },
+		},
+		{
+			name: "another number", check: CheckCoupons, says: "makes transition 9 after 1",
+			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 1).Transition = 9 },
+		},
+		{
+			name: "another time than the worker clock", check: CheckCoupons, says: "its worker clock is",
+			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 1).TimeMs++ },
+		},
+		{
+			name: "a round not raised", check: CheckCoupons, says: "is in round 0; it should be 1",
+			before: func(sc *scenario) { moved(sc.coupons["welcome2"], 4).Round = 0 },
+		},
+		{
+			name: "a round raised by a retry", check: CheckCoupons, says: "is in round 1; it should be 0",
+			before: func(sc *scenario) { moved(sc.coupons["l11"], 4).Round = 1 },
+		},
+		{
+			name: "exhausted early", check: CheckCoupons, says: "is exhausted after 3 attempts; it takes 4",
 			before: func(sc *scenario) {
 				c := sc.coupons["two1"]
 				sc.p.drop(c.facts[7])
 				sc.p.drop(c.facts[8])
-			}},
-		{name: "a fifth attempt", check: CheckCoupons, says: "retries after 4 attempts; 4 are the last",
+			},
+		},
+		{
+			name: "a fifth attempt", check: CheckCoupons, says: "retries after 4 attempts; 4 are the last",
 			before: func(sc *scenario) {
 				m := deadMove(sc.coupons["two1"])
 				m.Event, m.To = pb.CouponEvent_COUPON_EVENT_TRANSIENT, sRetrying
-			}},
-		{name: "a retry too soon", check: CheckCoupons, says: "retries 100 ms after attempt 1",
-			before: func(sc *scenario) { m := moved(sc.coupons["l11"], 3); m.DueMs = m.TimeMs + 100 }},
-		{name: "due early", check: CheckCoupons, says: "is tried again at",
-			before: func(sc *scenario) { moved(sc.coupons["l11"], 3).DueMs += 50_000 }},
-		{name: "a redrive of what a person failed", check: CheckCoupons, says: "cannot take REDRIVE while FAILED",
+			},
+		},
+		{
+			name: "a retry too soon", check: CheckCoupons, says: "retries 100 ms after attempt 1",
+			before: func(sc *scenario) { m := moved(sc.coupons["l11"], 3); m.DueMs = m.TimeMs + 100 },
+		},
+		{
+			name: "due early", check: CheckCoupons, says: "is tried again at",
+			before: func(sc *scenario) { moved(sc.coupons["l11"], 3).DueMs += 50_000 },
+		},
+		{
+			name: "a redrive of what a person failed", check: CheckCoupons, says: "cannot take REDRIVE while FAILED",
 			before: func(sc *scenario) {
 				c := sc.coupons["l12"]
 				c.move(pb.CouponEvent_COUPON_EVENT_REDRIVE, sIssuing, 0)
 				c.done()
 				sc.p.end()
-			}},
-		{name: "created without a command", check: CheckCoupons, says: "where no command for it is",
-			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 0).CouponId = make([]byte, 16) }},
-		{name: "created from another offset", check: CheckCoupons, says: "its command is at offset",
-			before: func(sc *scenario) { moved(sc.coupons["welcome2"], 0).Offset-- }},
-		{name: "created from another command", check: CheckCoupons, says: "is created from another command than the one",
+			},
+		},
+		{
+			name: "created without a command", check: CheckCoupons, says: "where no command for it is",
+			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 0).CouponId = make([]byte, 16) },
+		},
+		{
+			name: "created from another offset", check: CheckCoupons, says: "its command is at offset",
+			before: func(sc *scenario) { moved(sc.coupons["welcome2"], 0).Offset-- },
+		},
+		{
+			name: "created from another command", check: CheckCoupons, says: "is created from another command than the one",
 			before: func(sc *scenario) {
 				f := sc.coupons["welcome1"].facts[0]
 				f.command = nil
 				f.f.Rare.GetCouponMoved().Command = &pb.CouponCommand{Campaign: 7}
-			}},
-		{name: "moved without a command", check: CheckCoupons, says: "moves and no command named it",
-			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 1).CouponId = make([]byte, 16) }},
-		{name: "command taken above the position", check: CheckCoupons, says: "the position of coupon.commands is",
+			},
+		},
+		{
+			name: "moved without a command", check: CheckCoupons, says: "moves and no command named it",
+			before: func(sc *scenario) { moved(sc.coupons["welcome1"], 1).CouponId = make([]byte, 16) },
+		},
+		{
+			name: "command taken above the position", check: CheckCoupons, says: "the position of coupon.commands is",
 			before: func(sc *scenario) {
 				for _, f := range sc.p.facts {
 					f.f.Step.Positions[schemas.TopicCommands] = 0
 				}
-			}},
-		{name: "command read and not answered", check: CheckCoupons, says: "it made no coupon and has 0 records in coupon.dead",
+			},
+		},
+		{
+			name: "command read and not answered", check: CheckCoupons, says: "it made no coupon and has 0 records in coupon.dead",
 			before: func(sc *scenario) {
 				sc.p.command(nil, schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, Coupon: []byte("five_off"), CommandID: []byte("c-3")})
 				sc.p.taken = sc.p.next
 				sc.p.end()
-			}},
+			},
+		},
 	})
 }
 
@@ -102,38 +144,54 @@ func TestVouchersBroken(t *testing.T) {
 		return sc.coupons[name].facts[n].f.Rare.GetVoucherMoved()
 	}
 	runDamages(t, []damage{
-		{name: "voucher before COMPLETED", check: CheckCoupons, says: "has its voucher issued while ISSUING",
-			before: func(sc *scenario) { sc.p.drop(sc.coupons["welcome1"].facts[3]) }},
-		{name: "COMPLETED without a voucher", check: CheckCoupons, says: "is COMPLETED and has no voucher",
-			before: func(sc *scenario) { sc.p.drop(sc.coupons["welcome2"].facts[6]) }},
-		{name: "used after it expired", check: CheckCoupons, says: "goes from ISSUED to USED and was EXPIRED",
+		{
+			name: "voucher before COMPLETED", check: CheckCoupons, says: "has its voucher issued while ISSUING",
+			before: func(sc *scenario) { sc.p.drop(sc.coupons["welcome1"].facts[3]) },
+		},
+		{
+			name: "COMPLETED without a voucher", check: CheckCoupons, says: "is COMPLETED and has no voucher",
+			before: func(sc *scenario) { sc.p.drop(sc.coupons["welcome2"].facts[6]) },
+		},
+		{
+			name: "used after it expired", check: CheckCoupons, says: "goes from ISSUED to USED and was EXPIRED",
 			before: func(sc *scenario) {
 				c := sc.coupons["welcome1"]
 				c.voucher = vIssued
 				c.vmove(pb.VoucherEvent_VOUCHER_EVENT_REDEEM, vUsed, "voucher_used", 0)
 				sc.p.end()
-			}},
-		{name: "good for too long", check: CheckCoupons, says: "has a voucher that expires at",
-			before: func(sc *scenario) { voucher(sc, "welcome1", 4).ExpiresMs++ }},
-		{name: "expired early", check: CheckCoupons, says: "early: it is good until",
+			},
+		},
+		{
+			name: "good for too long", check: CheckCoupons, says: "has a voucher that expires at",
+			before: func(sc *scenario) { voucher(sc, "welcome1", 4).ExpiresMs++ },
+		},
+		{
+			name: "expired early", check: CheckCoupons, says: "early: it is good until",
 			before: func(sc *scenario) {
 				c := sc.coupons["welcome2"]
 				c.vmove(pb.VoucherEvent_VOUCHER_EVENT_EXPIRE, vExpired, "voucher_expired", pb.Reason_REASON_VALIDITY_ENDED)
 				// 720 h have passed only if its clock says so.
 				c.facts[len(c.facts)-1].f.Rare.GetVoucherMoved().TimeMs = 1
 				sc.p.end()
-			}},
-		{name: "a voucher of nobody", check: CheckCoupons, says: "moves and no command named its coupon",
-			before: func(sc *scenario) { voucher(sc, "welcome1", 4).VoucherId = make([]byte, 16) }},
-		{name: "another number", check: CheckCoupons, says: "makes transition 9 after 4",
-			before: func(sc *scenario) { voucher(sc, "welcome1", 4).Transition = 9 }},
-		{name: "a refund that leaves the voucher", check: CheckCoupons, says: "its order was reversed",
+			},
+		},
+		{
+			name: "a voucher of nobody", check: CheckCoupons, says: "moves and no command named its coupon",
+			before: func(sc *scenario) { voucher(sc, "welcome1", 4).VoucherId = make([]byte, 16) },
+		},
+		{
+			name: "another number", check: CheckCoupons, says: "makes transition 9 after 4",
+			before: func(sc *scenario) { voucher(sc, "welcome1", 4).Transition = 9 },
+		},
+		{
+			name: "a refund that leaves the voucher", check: CheckCoupons, says: "its order was reversed",
 			before: func(sc *scenario) {
 				c := sc.coupons["buy1"]
 				last := len(c.facts) - 1
 				sc.p.drop(c.facts[last])
 				sc.dropResult(c.results[last])
-			}},
+			},
+		},
 	})
 }
 
@@ -141,71 +199,114 @@ func TestResultsBroken(t *testing.T) {
 	t.Parallel()
 	result := func(sc *scenario, n int) *pb.CouponResult { return sc.coupons["welcome1"].results[n].m }
 	runDamages(t, []damage{
-		{name: "result dropped", check: CheckCoupons, says: "tells transition 3 of coupon",
-			before: func(sc *scenario) { sc.dropResult(sc.coupons["welcome1"].results[1]) }},
-		{name: "last result dropped", check: CheckCoupons, says: "transitions in the facts and",
-			before: func(sc *scenario) { r := sc.coupons["welcome1"].results; sc.dropResult(r[len(r)-1]) }},
-		{name: "result doubled", check: CheckCoupons, says: "tells transition 2 of coupon",
+		{
+			name: "result dropped", check: CheckCoupons, says: "tells transition 3 of coupon",
+			before: func(sc *scenario) { sc.dropResult(sc.coupons["welcome1"].results[1]) },
+		},
+		{
+			name: "last result dropped", check: CheckCoupons, says: "transitions in the facts and",
+			before: func(sc *scenario) { r := sc.coupons["welcome1"].results; sc.dropResult(r[len(r)-1]) },
+		},
+		{
+			name: "result doubled", check: CheckCoupons, says: "tells transition 2 of coupon",
 			before: func(sc *scenario) {
 				i := slices.Index(sc.results, sc.coupons["welcome1"].results[1])
 				sc.results = slices.Insert(sc.results, i, sc.results[i])
-			}},
-		{name: "results swapped", check: CheckCoupons, says: "tells transition 3 of coupon",
+			},
+		},
+		{
+			name: "results swapped", check: CheckCoupons, says: "tells transition 3 of coupon",
 			before: func(sc *scenario) {
 				r := sc.coupons["welcome1"].results
 				i, j := slices.Index(sc.results, r[1]), slices.Index(sc.results, r[2])
 				sc.results[i], sc.results[j] = sc.results[j], sc.results[i]
-			}},
-		{name: "result says something else", check: CheckCoupons, says: "or they do not say the same",
-			before: func(sc *scenario) { result(sc, 3).Transitions[0].ToState = "FAILED" }},
-		{name: "result of another type", check: CheckCoupons, says: "or they do not say the same",
-			before: func(sc *scenario) { result(sc, 3).Transitions[0].EventType = "coupon_done" }},
-		{name: "result at another time", check: CheckCoupons, says: "or they do not say the same",
-			before: func(sc *scenario) { result(sc, 3).Transitions[0].TimeMs++ }},
-		{name: "result for another user", check: CheckCoupons, says: "names user 77",
-			before: func(sc *scenario) { result(sc, 0).UserId = 77 }},
-		{name: "result of no coupon", check: CheckCoupons, says: "does not know",
-			before: func(sc *scenario) { result(sc, 0).VoucherId = "00000000000000000000000000000000" }},
-		{name: "result of no fact", check: CheckCoupons, says: "whose facts end at",
+			},
+		},
+		{
+			name: "result says something else", check: CheckCoupons, says: "or they do not say the same",
+			before: func(sc *scenario) { result(sc, 3).Transitions[0].ToState = "FAILED" },
+		},
+		{
+			name: "result of another type", check: CheckCoupons, says: "or they do not say the same",
+			before: func(sc *scenario) { result(sc, 3).Transitions[0].EventType = "coupon_done" },
+		},
+		{
+			name: "result at another time", check: CheckCoupons, says: "or they do not say the same",
+			before: func(sc *scenario) { result(sc, 3).Transitions[0].TimeMs++ },
+		},
+		{
+			name: "result for another user", check: CheckCoupons, says: "names user 77",
+			before: func(sc *scenario) { result(sc, 0).UserId = 77 },
+		},
+		{
+			name: "result of no coupon", check: CheckCoupons, says: "does not know",
+			before: func(sc *scenario) { result(sc, 0).VoucherId = "00000000000000000000000000000000" },
+		},
+		{
+			name: "result of no fact", check: CheckCoupons, says: "whose facts end at",
 			before: func(sc *scenario) {
 				r := *sc.coupons["welcome1"].results[0]
 				r.of = &wfact{f: schemas.Fact{Seq: 99999}}
 				sc.results = append(sc.results, &r)
-			}},
-		{name: "result under another key", check: CheckCoupons, says: "has key",
-			after: func(_ *scenario, l *memLog) { l.topics[schemas.TopicResults][0][0].Key = []byte("1") }},
-		{name: "result without an id", check: CheckCoupons, says: "it should be partition-seq-index",
-			before: func(sc *scenario) {},
+			},
+		},
+		{
+			name: "result under another key", check: CheckCoupons, says: "has key",
+			after: func(_ *scenario, l *memLog) { l.topics[schemas.TopicResults][0][0].Key = []byte("1") },
+		},
+		{
+			name: "result without an id", check: CheckCoupons, says: "it should be partition-seq-index",
 			after: func(sc *scenario, l *memLog) {
 				fresh := &memLog{topics: l.topics}
 				fresh.append(sc.tb, schemas.TopicResults, []byte("1"), &pb.CouponResult{Id: "nonsense"})
-			}},
-		{name: "garbage", check: CheckCoupons, says: "is no result",
-			after: func(_ *scenario, l *memLog) { l.topics[schemas.TopicResults][0][0].Value = []byte{0xff} }},
+			},
+		},
+		{
+			name: "garbage", check: CheckCoupons, says: "is no result",
+			after: func(_ *scenario, l *memLog) { l.topics[schemas.TopicResults][0][0].Value = []byte{0xff} },
+		},
 	})
 }
 
 func TestCouponDeadBroken(t *testing.T) {
 	t.Parallel()
 	runDamages(t, []damage{
-		{name: "dropped", check: CheckCoupons, says: "entered DEAD 1 times and has 0 records",
-			before: func(sc *scenario) { sc.couponDead = sc.couponDead[1:] }},
-		{name: "doubled", check: CheckCoupons, says: "entered DEAD 1 times and has 2 records",
-			before: func(sc *scenario) { sc.couponDead = append(sc.couponDead, sc.couponDead[0]) }},
-		{name: "of another coupon", check: CheckCoupons, says: "which no command named",
-			before: func(sc *scenario) { sc.couponDead[0].CouponId = make([]byte, 16) }},
-		{name: "of a coupon that lives", check: CheckCoupons, says: "entered DEAD 0 times and has 1 records",
-			before: func(sc *scenario) { id := sc.coupons["welcome1"].id; sc.couponDead[0].CouponId = id[:] }},
-		{name: "garbage command without one", check: CheckCoupons, says: "cannot be executed (UNDECODABLE) and has 0 records",
-			before: func(sc *scenario) { sc.couponDead = sc.couponDead[:len(sc.couponDead)-1] }},
-		{name: "garbage command with two", check: CheckCoupons, says: "cannot be executed (UNDECODABLE) and has 2 records",
-			before: func(sc *scenario) { sc.couponDead = append(sc.couponDead, sc.couponDead[len(sc.couponDead)-1]) }},
-		{name: "of a command that was executed", check: CheckCoupons, says: "which was executed or is sound",
-			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginOffset = 0 }},
-		{name: "of no partition", check: CheckCoupons, says: "names partition 12 of coupon.commands",
-			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginPartition = 12 }},
-		{name: "garbage", check: CheckCoupons, says: "is no dead letter",
-			after: func(_ *scenario, l *memLog) { l.topics[schemas.TopicCouponDead][0][0].Value = []byte{0xff} }},
+		{
+			name: "dropped", check: CheckCoupons, says: "entered DEAD 1 times and has 0 records",
+			before: func(sc *scenario) { sc.couponDead = sc.couponDead[1:] },
+		},
+		{
+			name: "doubled", check: CheckCoupons, says: "entered DEAD 1 times and has 2 records",
+			before: func(sc *scenario) { sc.couponDead = append(sc.couponDead, sc.couponDead[0]) },
+		},
+		{
+			name: "of another coupon", check: CheckCoupons, says: "which no command named",
+			before: func(sc *scenario) { sc.couponDead[0].CouponId = make([]byte, 16) },
+		},
+		{
+			name: "of a coupon that lives", check: CheckCoupons, says: "entered DEAD 0 times and has 1 records",
+			before: func(sc *scenario) { id := sc.coupons["welcome1"].id; sc.couponDead[0].CouponId = id[:] },
+		},
+		{
+			name: "garbage command without one", check: CheckCoupons, says: "cannot be executed (UNDECODABLE) and has 0 records",
+			before: func(sc *scenario) { sc.couponDead = sc.couponDead[:len(sc.couponDead)-1] },
+		},
+		{
+			name: "garbage command with two", check: CheckCoupons, says: "cannot be executed (UNDECODABLE) and has 2 records",
+			before: func(sc *scenario) { sc.couponDead = append(sc.couponDead, sc.couponDead[len(sc.couponDead)-1]) },
+		},
+		{
+			name: "of a command that was executed", check: CheckCoupons, says: "which was executed or is sound",
+			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginOffset = 0 },
+		},
+		{
+			name: "of no partition", check: CheckCoupons, says: "names partition 12 of coupon.commands",
+			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginPartition = 12 },
+		},
+		{
+			name: "garbage", check: CheckCoupons, says: "is no dead letter",
+			after: func(_ *scenario, l *memLog) { l.topics[schemas.TopicCouponDead][0][0].Value = []byte{0xff} },
+		},
 	})
 }
 

@@ -70,7 +70,7 @@ func (t *coupons) find(id schemas.CouponID) *coupon {
 }
 
 func (t *coupons) add(cmd *schemas.Command, offset int64) *coupon {
-	t.index[cmd.CouponID] = int32(len(t.all))
+	t.index[cmd.CouponID] = int32(len(t.all)) //nolint:gosec // 2^31 coupons would need 400 GB
 	t.all = append(t.all, coupon{
 		id: cmd.CouponID, beneficiary: cmd.Beneficiary, campaign: cmd.Campaign, chain: cmd.Chain,
 		command: offset, validForMS: cmd.ValidForMS, kind: t.kind(cmd),
@@ -85,7 +85,7 @@ func (t *coupons) kind(cmd *schemas.Command) int32 {
 		}
 	}
 	t.kinds = append(t.kinds, kind{cmd.Campaign, string(cmd.Coupon)})
-	return int32(len(t.kinds) - 1)
+	return int32(len(t.kinds) - 1) //nolint:gosec // kinds are few
 }
 
 func (t *coupons) reverse(order uint64) {
@@ -160,7 +160,7 @@ func transitionSum(sum uint64, number int32, event, from, to string, ms int64, r
 		}
 		sum = (sum ^ separator) * prime
 	}
-	for _, word := range [...]uint64{uint64(number), uint64(ms), uint64(reason)} {
+	for _, word := range [...]uint64{uint64(number), uint64(ms), uint64(reason)} { //nolint:gosec // bits, not numbers
 		for shift := 0; shift < 64; shift += 8 {
 			sum = (sum ^ (word>>shift)&0xff) * prime
 		}

@@ -69,8 +69,8 @@ func (p *partition) shareKey(campaign, chain int64, source, id []byte) [16]byte 
 }
 
 func (p *partition) orderKey(campaign int64, id []byte) [16]byte {
-	b := binary.AppendVarint(p.scratch[:0], campaign)
-	p.scratch = append(b, id...)
+	p.scratch = binary.AppendVarint(p.scratch[:0], campaign)
+	p.scratch = append(p.scratch, id...)
 	return xxh3.Hash128(p.scratch).Bytes()
 }
 
@@ -113,7 +113,7 @@ func (p *partition) foldShare(c *campaign, v *schemas.Verdict) {
 			p.bad(CheckGraph, "user %d shares in chain %d without being in it", v.User, v.Chain)
 			return
 		}
-		i = p.add(c, member{user: v.User, seq: p.at, inviter: -1, seed: int32(len(g.members))})
+		i = p.add(c, member{user: v.User, seq: p.at, inviter: -1, seed: p.next()})
 	} else if at := g.chainOf(&g.members[i]); at != v.Chain {
 		p.bad(CheckAcross, "user %d shares in chain %d and is in chain %d of campaign %d", v.User, v.Chain, at, v.Campaign)
 	}
@@ -170,8 +170,13 @@ func (p *partition) setOrder(key [16]byte, o order) {
 	p.graph.orders[key] = o
 }
 
+// next is the index of the member that is added next.
+func (p *partition) next() int32 {
+	return int32(len(p.graph.members)) //nolint:gosec // 2^31 members would need 86 GB
+}
+
 func (p *partition) add(c *campaign, m member) int32 {
-	i := int32(len(p.graph.members))
+	i := p.next()
 	p.graph.members = append(p.graph.members, m)
 	c.members[m.user] = i
 	return i

@@ -226,7 +226,7 @@ func (p *partition) endInputs() {
 	}
 }
 
-func bit(r schemas.Reason) uint64 { return 1 << (uint(r) & 63) }
+func bit(r schemas.Reason) uint64 { return 1 << (uint(r) & 63) } //nolint:gosec // reasons are 0..63; others fold into a wrong one
 
 func reasonNames(mask uint64) string {
 	if mask == 0 {

@@ -22,7 +22,7 @@ type letter struct {
 	at      int64 // offset on invite.dead
 	in      int32 // partition of invite.dead
 	reason  schemas.Reason
-	key     int32  // bytes of the key that it carries
+	key     int    // bytes of the key that it carries
 	digests bool   // the value was too big: sum is of its SHA-256
 	sum     uint64 // of key and value
 }
@@ -31,7 +31,7 @@ type letter struct {
 func (l *letter) tells(r *topiclog.Record) bool {
 	if l.digests {
 		sum := sha256.Sum256(r.Value)
-		return l.sum == contentSum(r.Key[:min(len(r.Key), int(l.key))], sum[:])
+		return l.sum == contentSum(r.Key[:min(len(r.Key), l.key)], sum[:])
 	}
 	return l.sum == contentSum(r.Key, r.Value)
 }
@@ -76,7 +76,7 @@ func (v *run) inviteDead(r *topiclog.Record, in int32) {
 		v.badAt(CheckInputs, r, in, "the dead letter at offset %d of invite.dead names %s/%d as its origin", r.Offset, d.OriginTopic, d.OriginPartition)
 		return
 	}
-	l := letter{origin: d.OriginOffset, at: r.Offset, in: in, reason: d.Reason, key: int32(len(d.Key))}
+	l := letter{origin: d.OriginOffset, at: r.Offset, in: in, reason: d.Reason, key: len(d.Key)}
 	value := d.Value
 	if len(value) == 0 && d.ValueBytes > 0 {
 		l.digests, value = true, d.ValueSha256

@@ -126,7 +126,8 @@ func (v *run) couponDead(r *topiclog.Record, in int32) {
 		return
 	}
 	if !v.parts[d.OriginPartition].buryCommand(d.OriginOffset) && early {
-		v.badAt(CheckCoupons, r, in, "the dead letter at offset %d of coupon.dead names the command at offset %d of partition %d, which was executed or is sound", r.Offset, d.OriginOffset, d.OriginPartition)
+		v.badAt(CheckCoupons, r, in, "the dead letter at offset %d of coupon.dead names the command at offset %d of partition %d, which was executed or is sound",
+			r.Offset, d.OriginOffset, d.OriginPartition)
 	}
 }
 

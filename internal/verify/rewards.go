@@ -100,7 +100,7 @@ func (p *partition) expectPurchase(c *campaign, v *schemas.Verdict) {
 // expect adds what rule n grants to whom it names, seen from member i, the joiner or buyer.
 func (p *partition) expect(c *campaign, v *schemas.Verdict, n int, i int32, trigger byte, user, multiple int64) {
 	rule := &c.rules.Rules[n]
-	r := reward{rule: int32(n), ordinal: int32(multiple)}
+	r := reward{rule: int32(n), ordinal: int32(multiple)} //nolint:gosec // rules are few, and members fewer than 2^31
 	hops := int32(0)
 	switch rule.To {
 	case schemas.ToInviter:
@@ -118,7 +118,8 @@ func (p *partition) expect(c *campaign, v *schemas.Verdict, n int, i int32, trig
 		return // nobody that far up
 	}
 	r.beneficiary = p.graph.members[i].user
-	b := append(p.scratch[:0], trigger, ':')
+	b := p.scratch[:0]
+	b = append(b, trigger, ':')
 	switch trigger {
 	case 'P':
 		b = append(b, v.OrderID...)

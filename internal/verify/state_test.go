@@ -140,8 +140,13 @@ func TestUsers(t *testing.T) {
 	c.Users = func(u User) { got[u.ID] = u }
 	mustRun(t, c)
 	for _, want := range []User{
-		{1, sc.s, sc.s, 0, 0, 2, 4}, {1, sc.s, sc.a, sc.s, 1, 1, 2}, {1, sc.s, sc.b, sc.s, 1, 0, 0},
-		{1, sc.s, sc.c, sc.a, 2, 1, 1}, {1, sc.s, sc.d, sc.c, 3, 0, 0}, {1, sc.t, sc.t, 0, 0, 1, 1}, {1, sc.t, sc.z, sc.t, 1, 0, 0},
+		{1, sc.s, sc.s, 0, 0, 2, 4},
+		{1, sc.s, sc.a, sc.s, 1, 1, 2},
+		{1, sc.s, sc.b, sc.s, 1, 0, 0},
+		{1, sc.s, sc.c, sc.a, 2, 1, 1},
+		{1, sc.s, sc.d, sc.c, 3, 0, 0},
+		{1, sc.t, sc.t, 0, 0, 1, 1},
+		{1, sc.t, sc.z, sc.t, 1, 0, 0},
 	} {
 		if got[want.ID] != want {
 			t.Errorf("user %d is %+v, want %+v", want.ID, got[want.ID], want)

@@ -138,7 +138,7 @@ func (p *partition) checkAttempts(c *coupon, m *pb.CouponMoved) {
 }
 
 func dueInTime(attempt int32, delayMS int64) bool {
-	var delays = [...]int64{1000, 5000, 30_000}
+	delays := [...]int64{1000, 5000, 30_000}
 	if attempt < 1 || int(attempt) > len(delays) {
 		return true // said already
 	}

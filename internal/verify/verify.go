@@ -64,7 +64,7 @@ func (v *run) snapshot(ctx context.Context) (err error) {
 	if _, v.late, err = v.cfg.Log.Bounds(ctx, v.cfg.Settle); err != nil {
 		return err
 	}
-	v.n = int32(len(commits))
+	v.n = int32(len(commits)) //nolint:gosec // partitions
 	for t := range schemas.Topics {
 		if len(v.early[t]) != int(v.n) || len(v.late[t]) != int(v.n) {
 			return fmt.Errorf("topic %s has %d partitions and %s has %d; all have the same number (design.md section 2)",

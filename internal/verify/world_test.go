@@ -157,8 +157,10 @@ func (p *wpart) record(key, value []byte, kind, id string) int64 {
 	r := &topiclog.Record{
 		Key: key, Value: value, Partition: p.id, Offset: p.eventsNext, Timestamp: time.UnixMilli(p.clock),
 		Headers: []topiclog.Header{
-			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_source", Value: []byte(source)},
-			{Key: "ce_id", Value: []byte(id)}, {Key: "ce_type", Value: []byte("hongbao.invite.v1." + kind)},
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_source", Value: []byte(source)},
+			{Key: "ce_id", Value: []byte(id)},
+			{Key: "ce_type", Value: []byte("hongbao.invite.v1." + kind)},
 		},
 	}
 	p.events = append(p.events, r)
@@ -411,11 +413,6 @@ func (p *wpart) kind(k schemas.FactKind, n int) *wfact {
 	}
 	p.w.tb.Fatalf("no such fact of kind %d", k)
 	return nil
-}
-
-// unpay removes the commands of a fact, and what became of them.
-func (sc *scenario) unpay(f *wfact) {
-	sc.p.commands = slices.DeleteFunc(sc.p.commands, func(c *wcommand) bool { return c.of == f })
 }
 
 func (sc *scenario) dropResult(r *wresult) {
