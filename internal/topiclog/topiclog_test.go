@@ -42,7 +42,7 @@ func eachBroker(t *testing.T, test func(t *testing.T, cfg Config)) {
 	}
 }
 
-func prefix(t *testing.T) string {
+func prefix(t testing.TB) string {
 	t.Helper()
 	var b [6]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -53,7 +53,7 @@ func prefix(t *testing.T) string {
 
 const testPartitions = 4
 
-func dial(t *testing.T, cfg Config) *Client {
+func dial(t testing.TB, cfg Config) *Client {
 	t.Helper()
 	c, err := Dial(t.Context(), cfg)
 	if err != nil {
@@ -64,7 +64,7 @@ func dial(t *testing.T, cfg Config) *Client {
 }
 
 // topics makes the ten topics and removes them afterwards, so that a real broker stays clean.
-func topics(t *testing.T, c *Client) {
+func topics(t testing.TB, c *Client) {
 	t.Helper()
 	names, err := c.Create(t.Context(), Options{Partitions: testPartitions})
 	if err != nil {
@@ -104,7 +104,7 @@ func TestCreateIsIdempotentAndChecked(t *testing.T) {
 		if _, err := c.adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{week}, facts); err != nil {
 			t.Fatal(err)
 		}
-		for len(findings) == 0 { // the change reaches the brokers after some milliseconds
+		for findings = nil; len(findings) == 0; { // the change reaches the brokers after some milliseconds
 			if findings, err = c.Check(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
