@@ -82,7 +82,7 @@ func (d *demo) run(ctx context.Context, a *app) (err error) {
 	if _, err := log.Create(ctx, topiclog.Options{Partitions: partitions, Dev: true}); err != nil {
 		return err
 	}
-	p, err := newPipeline(&a.cfg, "", a.log, prometheus.NewRegistry())
+	p, err := newPipeline(&a.cfg, "", nil, a.log, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

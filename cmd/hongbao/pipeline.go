@@ -29,8 +29,8 @@ type pipeline struct {
 }
 
 // newPipeline wires the rooms by the configuration; nothing is opened but a Redis client, which dials when
-// it is first asked.
-func newPipeline(cfg *Config, address string, log *slog.Logger, reg prometheus.Registerer) (*pipeline, error) {
+// it is first asked. claims stands in Redis's place for claims and limits; nil: Redis.
+func newPipeline(cfg *Config, address string, claims *admission.Memory, log *slog.Logger, reg prometheus.Registerer) (*pipeline, error) {
 	campaigns, err := cfg.loadCampaigns()
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func newPipeline(cfg *Config, address string, log *slog.Logger, reg prometheus.R
 		return nil, err
 	}
 	pcfg.Campaigns, pcfg.CodeKeys = campaigns, keys
-	client, issuer, err := cfg.redisParts(&pcfg, log)
+	client, issuer, err := cfg.redisParts(&pcfg, claims, log)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +80,14 @@ func (c *Config) processorConfig(address string, log *slog.Logger, reg prometheu
 }
 
 // redisParts are everything that asks Redis: claims and limits, stock, the fleet's rate.
-func (c *Config) redisParts(p *processor.Config, log *slog.Logger) (*redis.Client, *fsm.RedisIssuer, error) {
+func (c *Config) redisParts(p *processor.Config, claims *admission.Memory, log *slog.Logger) (*redis.Client, *fsm.RedisIssuer, error) {
 	options, err := c.redisOptions()
 	if err != nil {
 		return nil, nil, err
 	}
 	options.ContextTimeoutEnabled = true
 	if p.Gate, err = admission.New(admission.Config{
-		Redis: options, Prefix: c.RedisTag(), Partitions: partitions, Logger: log,
+		Redis: options, Memory: claims, Prefix: c.RedisTag(), Partitions: partitions, Logger: log,
 		Limit: admission.Limit{Count: c.ShareLimit.Count, WindowMS: c.ShareLimit.Window.Milliseconds()},
 	}); err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hongbao/internal/admission"
 	"hongbao/internal/telemetry"
 )
 
@@ -36,7 +37,8 @@ type app struct {
 	cfg    Config
 	source func(key string) string // what calls a setting by which name: "--redis", "default"
 	log    *slog.Logger
-	ran    bool // a command was called rightly; what fails from now on is not its usage
+	claims *admission.Memory // in Redis's place, for a bench alone
+	ran    bool              // a command was called rightly; what fails from now on is not its usage
 }
 
 // errFailed ends a command with exit code 1 that has said on standard output what it found.
@@ -79,6 +81,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration file (YAML)")
 	addFlagsOfEvery(root.PersistentFlags())
 	root.AddCommand(
+		newBenchCommand(a),
 		newConfigCommand(a),
 		newDemoCommand(a),
 		newHealthCommand(a),

@@ -38,7 +38,7 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := newPipeline(&a.cfg, server.Addr(), a.log, reg)
+	p, err := newPipeline(&a.cfg, server.Addr(), a.claims, a.log, reg)
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
@@ -113,4 +113,3 @@ func watch(checks *telemetry.Checks, x *processor.Processor) {
 		}}
 	})
 }
-

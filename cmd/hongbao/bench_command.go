@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hongbao/internal/cascade"
+	"hongbao/internal/topiclog"
+	"hongbao/schemas"
+)
+
+//go:embed bench_campaign.yaml
+var benchCampaign []byte
+
+// bench is one measurement on topics of its own.
+type bench struct {
+	*app
+	log      *topiclog.Client
+	dir      string
+	campaign string // file
+	events   int64
+	chains   int
+	seed     uint64
+	rates    []int
+	seconds  int
+}
+
+func newBenchCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure the pipeline on this machine's Kafka and Redis"}
+	cmd.AddCommand(newBenchPipelineCommand(a), newBenchRestoreCommand(a), newBenchWorkerCommand(a))
+	return cmd
+}
+
+func (b *bench) flags(cmd *cobra.Command) {
+	cmd.Flags().Int64Var(&b.events, "events", 5_000_000, "events to drain")
+	cmd.Flags().IntVar(&b.chains, "chains", 100_000, "invite chains, one of them with 20 % of the joins")
+	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "of the generated campaign")
+}
+
+func newBenchPipelineCommand(a *app) *cobra.Command {
+	b := &bench{app: a}
+	cmd := &cobra.Command{
+		Use:   "pipeline",
+		Short: "Throughput, CPU and latency of the whole path",
+		Long: `Drain --events generated events as fast as they go, then measure the latency from intended send time to a read_committed
+consumer at each of --rates for --seconds, with claims in Redis and without. Topics, group and keys are of its own and are removed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer pipelineAnswer
+			err := b.on(cmd.Context(), func(ctx context.Context) (err error) {
+				if answer, err = b.drain(ctx); err != nil {
+					return err
+				}
+				answer.Latency, err = b.latencies(ctx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if err := answer.measureMemory(b.seed); err != nil {
+				return err
+			}
+			return a.answer(answer, answer.print)
+		},
+	}
+	b.flags(cmd)
+	cmd.Flags().IntSliceVar(&b.rates, "rates", []int{20_000, 60_000}, "events per second of the latency runs")
+	cmd.Flags().IntVar(&b.seconds, "seconds", 60, "length of each latency run")
+	return cmd
+}
+
+func newBenchRestoreCommand(a *app) *cobra.Command {
+	b := &bench{app: a}
+	cmd := &cobra.Command{
+		Use:   "restore",
+		Short: "How fast an empty data directory is rebuilt from facts",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var answer restoreAnswer
+			if err := b.on(cmd.Context(), func(ctx context.Context) (err error) {
+				answer, err = b.restore(ctx)
+				return err
+			}); err != nil {
+				return err
+			}
+			return a.answer(answer, answer.print)
+		},
+	}
+	b.flags(cmd)
+	return cmd
+}
+
+// on runs fn on fresh topics under a prefix of its own, and removes them and the keys afterwards.
+func (b *bench) on(ctx context.Context, fn func(context.Context) error) (err error) {
+	var id [4]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return err
+	}
+	b.cfg.Prefix += "bench" + hex.EncodeToString(id[:]) + "."
+	if b.dir, err = os.MkdirTemp("", "hongbao-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	b.cfg.Data, b.campaign = filepath.Join(b.dir, "data"), filepath.Join(b.dir, "campaign.yaml")
+	if err := os.WriteFile(b.campaign, benchCampaign, 0o600); err != nil {
+		return err
+	}
+	if b.log, err = b.dialTopics(ctx); err != nil {
+		return err
+	}
+	defer b.log.Close()
+	if _, err := b.log.Create(ctx, topiclog.Options{Partitions: partitions, Dev: b.cfg.DevMode()}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.clean(context.WithoutCancel(ctx))) }()
+	return fn(ctx)
+}
+
+// stream is the load of domain.md: 30 % shares, 65 % joins, 5 % purchases, 2 % duplicates, 1 % bad.
+func (b *bench) stream(events int64, seed uint64) (*cascade.Synthetic, error) {
+	keys, err := b.cfg.loadCodeKeys()
+	if err != nil {
+		return nil, err
+	}
+	camp, err := schemas.ParseCampaign(b.campaign, benchCampaign)
+	if err != nil {
+		return nil, err
+	}
+	chains := min(b.chains, int(events/20))
+	return cascade.NewSynthetic(cascade.SyntheticConfig{
+		Config: cascade.Config{Campaign: camp.ID, Keys: keys, CodeEndS: camp.EndsMS / 1000, NowMS: time.Now().UnixMilli(), Partitions: partitions},
+		Seed:   seed, Events: events, Chains: chains, Duplicate: 2, Bad: 1, Giant: 0.2,
+	})
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.errOut, "bench: "+format+"\n", args...)
+}
