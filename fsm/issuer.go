@@ -102,7 +102,8 @@ type Stock interface {
 	Missing(ctx context.Context) ([]int32, error)
 	// Rebuild restores the final answers of one partition; each calls its argument
 	// for every coupon that the facts show with a final answer in its present round.
-	// Answers that the memory still has stay.
+	// Answers that the memory still has stay. Fold what the issuer has answered so far
+	// before, and let ctx live long enough: a million answers take several seconds.
 	Rebuild(ctx context.Context, partition int32, each func(yield func(Remembered) error) error) (Rebuilt, error)
 }
 

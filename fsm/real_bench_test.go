@@ -77,3 +77,23 @@ func usedMemory(b *testing.B, client *redis.Client) int64 {
 	}
 	return n
 }
+
+// BenchmarkRealRebuild restores one answer per iteration into an empty Redis: how long
+// an owner of many coupons keeps everybody waiting.
+func BenchmarkRealRebuild(b *testing.B) {
+	s := startRedis(b)
+	p := openRedisIssuer(b, s.client(b), "")
+	b.ReportAllocs()
+	sum, err := p.Rebuild(b.Context(), 0, func(yield func(Remembered) error) error {
+		for n := range uint64(b.N) {
+			q := demoRequest(n)
+			if err := yield(Remembered{Key: q.Key(), Answer: Done, Kind: q.Kind, ValueMinor: q.ValueMinor, Currency: q.Currency}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || sum.Restored != int64(b.N) {
+		b.Fatalf("%+v, %v; want %d restored", sum, err, b.N)
+	}
+}
