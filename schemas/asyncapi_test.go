@@ -29,7 +29,7 @@ type asyncAPI struct {
 			Headers  map[string]string
 			Payload  struct{ Schema string }
 		}
-		MessageBindings map[string]any `yaml:"messageBindings"`
+		MessageBindings map[string]any `yaml:"messageBindings"` //nolint:tagliatelle // AsyncAPI names it so
 		Schemas         map[string]any
 	}
 }

@@ -59,7 +59,7 @@ func (c *Campaign) read(root *yamlSection) {
 	}
 	c.MaxDepth = defaultMaxDepth
 	if root.has("max_depth") {
-		c.MaxDepth = int32(root.integer("max_depth", 1, MaxDepthLimit))
+		c.MaxDepth = int32(root.integer("max_depth", 1, MaxDepthLimit)) //nolint:gosec // at most MaxDepthLimit
 	}
 	if root.has("beyond") {
 		c.Refuse = readWord(root, "beyond", "beyond", "link", "refuse") == "refuse"

@@ -94,7 +94,7 @@ func (c *Campaign) readBeneficiary(s *yamlSection, r *Rule) {
 		r.To = ToBuyer
 	case "level":
 		r.To = ToLevel
-		r.Level = int32(s.integer("level", 1, int64(c.MaxDepth)))
+		r.Level = int32(s.integer("level", 1, int64(c.MaxDepth))) //nolint:gosec // at most MaxDepth
 	}
 	if s.has("level") && r.To != ToLevel {
 		s.refuse("level", "level goes with to: level only")

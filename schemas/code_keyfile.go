@@ -51,7 +51,8 @@ func (k *CodeKeys) read(root *yamlSection) {
 	for i := range keys {
 		s := &keys[i]
 		s.only("id", "secret", "mint")
-		key := codeKey{id: uint8(s.integer("id", 1, math.MaxUint8)), secret: readSecret(s)}
+		id := uint8(s.integer("id", 1, math.MaxUint8)) //nolint:gosec // at most 255
+		key := codeKey{id: id, secret: readSecret(s)}
 		if i > 0 && key.id == k.keys[0].id {
 			s.refuse("id", "the two keys have the same id; a code names its key by it")
 		}

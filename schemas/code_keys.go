@@ -23,7 +23,7 @@ type codeKey struct {
 // may use, and a code under it is good for DemoCampaignID alone.
 const (
 	demoKeyID  = 0
-	demoSecret = "hongbao demo key, published: good for campaign 1 only"
+	demoSecret = "hongbao demo key, published: good for campaign 1 only" //nolint:gosec // published on purpose
 
 	// DemoCampaignID is the built-in campaign, the only one that the demo key is good for.
 	DemoCampaignID = 1

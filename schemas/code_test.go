@@ -67,9 +67,12 @@ func TestCodeRotation(t *testing.T) {
 		text []byte
 		want CodeStatus
 	}{
-		{first, old, CodeGood}, {first, recent, CodeForged},
-		{both, old, CodeGood}, {both, recent, CodeGood},
-		{last, old, CodeForged}, {last, recent, CodeGood},
+		{first, old, CodeGood},
+		{first, recent, CodeForged},
+		{both, old, CodeGood},
+		{both, recent, CodeGood},
+		{last, old, CodeForged},
+		{last, recent, CodeGood},
 		{DemoCodeKeys(), old, CodeForged},
 	} {
 		var got Code
@@ -123,7 +126,6 @@ func TestCodeOutOfRange(t *testing.T) {
 func TestVerifyEvent(t *testing.T) {
 	t.Parallel()
 	keys := DemoCodeKeys()
-	v := NewCodeVerifier(keys)
 	good := []byte(keys.Mint(Code{Campaign: 1, Chain: 2, Inviter: 3, ExpiresS: 4}))
 	other := []byte(keys.Mint(Code{Campaign: 2, Chain: 2, Inviter: 3, ExpiresS: 4}))
 	for name, c := range map[string]struct{ event, want Event }{
@@ -131,12 +133,15 @@ func TestVerifyEvent(t *testing.T) {
 		"join, forged":    {Event{Kind: EventJoin, User: 9, CodeText: other}, Event{Kind: EventJoin, User: 9, CodeText: other, Code: CodeForged, Campaign: 2, Chain: 2, Inviter: 3, CodeExpiresS: 4}},
 		"join, malformed": {Event{Kind: EventJoin, User: 9}, Event{Kind: EventJoin, User: 9, Code: CodeMalformed}},
 		"share":           {Event{Kind: EventShare, Campaign: 1, Chain: 2, User: 3, CodeText: good}, Event{Kind: EventShare, Campaign: 1, Chain: 2, User: 3, CodeText: good, Code: CodeGood, CodeExpiresS: 4}},
-		"share of another's code": {Event{Kind: EventShare, Campaign: 1, Chain: 2, User: 8, CodeText: good},
-			Event{Kind: EventShare, Campaign: 1, Chain: 2, User: 8, CodeText: good, Code: CodeForged, CodeExpiresS: 4}},
+		"share of another's code": {
+			Event{Kind: EventShare, Campaign: 1, Chain: 2, User: 8, CodeText: good},
+			Event{Kind: EventShare, Campaign: 1, Chain: 2, User: 8, CodeText: good, Code: CodeForged, CodeExpiresS: 4},
+		},
 		"reversal": {Event{Kind: EventReversal, Chain: 2}, Event{Kind: EventReversal, Chain: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v.VerifyEvent(&c.event)
+			t.Parallel()
+			NewCodeVerifier(keys).VerifyEvent(&c.event)
 			if diff := diff(c.want, c.event); diff != "" {
 				t.Fatalf("(-want +got)\n%s", diff)
 			}

@@ -29,7 +29,7 @@ type verifyKey struct {
 // cachedCode is a code known good: its text as it was given, and what it says.
 type cachedCode struct {
 	code Code
-	size uint8 // of text; 0 is an empty entry
+	size int // of text; 0 is an empty entry
 	text [maxCodeText]byte
 }
 
@@ -58,13 +58,13 @@ func (v *CodeVerifier) Verify(text []byte, c *Code) CodeStatus {
 	// Whoever forges endings to collide gains a miss, and is not cached.
 	tail := binary.LittleEndian.Uint64(text[len(text)-8:])
 	entry := &v.cache[tail*0x9e3779b97f4a7c15>>(64-codeCacheBits)]
-	if entry.size == uint8(len(text)) && string(entry.text[:entry.size]) == string(text) {
+	if entry.size == len(text) && string(entry.text[:entry.size]) == string(text) {
 		*c = entry.code
 		return CodeGood
 	}
 	status := v.verify(text, c)
 	if status == CodeGood {
-		entry.code, entry.size = *c, uint8(copy(entry.text[:], text))
+		entry.code, entry.size = *c, copy(entry.text[:], text)
 	}
 	return status
 }

@@ -81,23 +81,23 @@ func (c *Command) fields(w *wire) {
 			w.couponID(&c.CouponID)
 			c.HasCouponID = len(w.s) > 0
 		case 2<<3 | wireVarint:
-			c.Campaign = int64(w.v)
+			c.Campaign = w.int64()
 		case 3<<3 | wireVarint:
-			c.Chain = int64(w.v)
+			c.Chain = w.int64()
 		case 4<<3 | wireVarint:
-			c.Beneficiary = int64(w.v)
+			c.Beneficiary = w.int64()
 		case 5<<3 | wireBytes:
 			c.Coupon = w.text()
 		case 6<<3 | wireBytes:
 			c.Rule = w.text()
 		case 7<<3 | wireVarint:
-			c.FactSeq = int64(w.v)
+			c.FactSeq = w.int64()
 		case 8<<3 | wireVarint:
-			c.ValueMinor = int64(w.v)
+			c.ValueMinor = w.int64()
 		case 9<<3 | wireBytes:
 			c.Currency = w.text()
 		case 10<<3 | wireVarint:
-			c.ValidForMS = int64(w.v)
+			c.ValidForMS = w.int64()
 		case 11<<3 | wireBytes:
 			c.OrderID = w.text()
 		case 12<<3 | wireBytes:
@@ -124,11 +124,11 @@ func (c *Command) fromJSON(value []byte) *Poison {
 		ValueMinor: m.ValueMinor, Currency: []byte(m.Currency), ValidForMS: m.ValidForMs,
 		OrderID: []byte(m.OrderId), CommandID: []byte(m.CommandId), Trace: []byte(m.Traceparent),
 	}
-	if id := jsonID(m.CouponId); len(id) != len(c.CouponID) && len(id) != 0 {
+	id := jsonID(m.CouponId)
+	if len(id) != len(c.CouponID) && len(id) != 0 {
 		return poison(pb.Reason_REASON_UNDECODABLE, "the coupon_id %s has %d bytes; want 16", quote(m.CouponId), len(m.CouponId))
-	} else {
-		copy(c.CouponID[:], id)
 	}
+	copy(c.CouponID[:], id)
 	return nil
 }
 

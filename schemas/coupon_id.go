@@ -61,6 +61,6 @@ func AppendTriggerCommand(dst, commandID []byte) []byte {
 func appendDecimalPart(dst []byte, v int64) []byte {
 	at := len(dst)
 	dst = strconv.AppendInt(append(dst, 0), v, 10)
-	dst[at] = byte(len(dst) - at - 1)
+	dst[at] = byte(len(dst) - at - 1) //nolint:gosec // at most 20
 	return dst
 }

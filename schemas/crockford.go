@@ -60,7 +60,7 @@ func decodeCrockford(dst, text []byte) (out []byte, ok bool) {
 		bits = bits<<5 | uint(v)
 		if n += 5; n >= 8 {
 			n -= 8
-			dst = append(dst, byte(bits>>n))
+			dst = append(dst, byte(bits>>n)) //nolint:gosec // the low 8 bits are meant
 		}
 	}
 	return dst, n < 5 && bits&(1<<n-1) == 0

@@ -26,13 +26,13 @@ func (e *Event) share(w *wire) {
 	for w.next() {
 		switch w.tag {
 		case 1<<3 | wireVarint:
-			e.TimeMS = int64(w.v)
+			e.TimeMS = w.int64()
 		case 2<<3 | wireVarint:
-			e.Campaign = int64(w.v)
+			e.Campaign = w.int64()
 		case 3<<3 | wireVarint:
-			e.Chain = int64(w.v)
+			e.Chain = w.int64()
 		case 4<<3 | wireVarint:
-			e.User = int64(w.v)
+			e.User = w.int64()
 		case 5<<3 | wireBytes:
 			e.CodeText = w.s
 		default:
@@ -45,11 +45,11 @@ func (e *Event) join(w *wire) {
 	for w.next() {
 		switch w.tag {
 		case 1<<3 | wireVarint:
-			e.TimeMS = int64(w.v)
+			e.TimeMS = w.int64()
 		case 2<<3 | wireBytes:
 			e.CodeText = w.s
 		case 3<<3 | wireVarint:
-			e.User = int64(w.v)
+			e.User = w.int64()
 		case 4<<3 | wireBytes:
 			w.clusterKeys(&e.Device, &e.Payment, &e.Address)
 		default:
@@ -62,17 +62,17 @@ func (e *Event) purchase(w *wire) {
 	for w.next() {
 		switch w.tag {
 		case 1<<3 | wireVarint:
-			e.TimeMS = int64(w.v)
+			e.TimeMS = w.int64()
 		case 2<<3 | wireVarint:
-			e.Campaign = int64(w.v)
+			e.Campaign = w.int64()
 		case 3<<3 | wireVarint:
-			e.Chain = int64(w.v)
+			e.Chain = w.int64()
 		case 4<<3 | wireVarint:
-			e.User = int64(w.v)
+			e.User = w.int64()
 		case 5<<3 | wireBytes:
 			e.OrderID = w.s
 		case 6<<3 | wireVarint:
-			e.AmountMinor = int64(w.v)
+			e.AmountMinor = w.int64()
 		case 7<<3 | wireBytes:
 			e.Currency = w.s
 		default:
@@ -85,11 +85,11 @@ func (e *Event) reversal(w *wire) {
 	for w.next() {
 		switch w.tag {
 		case 1<<3 | wireVarint:
-			e.TimeMS = int64(w.v)
+			e.TimeMS = w.int64()
 		case 2<<3 | wireVarint:
-			e.Campaign = int64(w.v)
+			e.Campaign = w.int64()
 		case 3<<3 | wireVarint:
-			e.Chain = int64(w.v)
+			e.Chain = w.int64()
 		case 4<<3 | wireBytes:
 			e.OrderID = w.s
 		default:

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -142,14 +143,16 @@ func TestEventCutShort(t *testing.T) {
 func checkEventProtobuf(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, kind EventKind, value []byte) {
+}, kind EventKind, value []byte,
+) {
 	t.Helper()
 	var d Decoder
 	setHeaders(&d, kind, "")
 	var got Event
 	err := d.Event(value, &got)
 	if err != nil {
-		if p, ok := err.(*Poison); !ok || p.Reason == 0 || len(p.Sentence) > 600 {
+		var p *Poison
+		if !errors.As(err, &p) || p.Reason == 0 || len(p.Sentence) > 600 {
 			t.Fatalf("refused without reason, or at too great length: %v", err)
 		}
 		return
@@ -184,11 +187,15 @@ func eventOf(m proto.Message) *Event {
 		return &Event{Kind: EventShare, TimeMS: m.EventTimeMs, Campaign: m.Campaign, Chain: m.Chain, User: m.User, CodeText: []byte(m.Code)}
 	case *pb.InviteJoined:
 		k := m.GetClusterKeys()
-		return &Event{Kind: EventJoin, TimeMS: m.EventTimeMs, User: m.Invitee, CodeText: []byte(m.Code),
-			Device: []byte(k.GetDevice()), Payment: []byte(k.GetPayment()), Address: []byte(k.GetAddress())}
+		return &Event{
+			Kind: EventJoin, TimeMS: m.EventTimeMs, User: m.Invitee, CodeText: []byte(m.Code),
+			Device: []byte(k.GetDevice()), Payment: []byte(k.GetPayment()), Address: []byte(k.GetAddress()),
+		}
 	case *pb.PurchaseSettled:
-		return &Event{Kind: EventPurchase, TimeMS: m.EventTimeMs, Campaign: m.Campaign, Chain: m.Chain, User: m.Buyer,
-			OrderID: []byte(m.OrderId), AmountMinor: m.AmountMinor, Currency: []byte(m.Currency)}
+		return &Event{
+			Kind: EventPurchase, TimeMS: m.EventTimeMs, Campaign: m.Campaign, Chain: m.Chain, User: m.Buyer,
+			OrderID: []byte(m.OrderId), AmountMinor: m.AmountMinor, Currency: []byte(m.Currency),
+		}
 	case *pb.PurchaseReversed:
 		return &Event{Kind: EventReversal, TimeMS: m.EventTimeMs, Campaign: m.Campaign, Chain: m.Chain, OrderID: []byte(m.OrderId)}
 	}
@@ -232,13 +239,19 @@ func TestEventLimits(t *testing.T) {
 		"headers":      {with(func(d *Decoder) { fill(d, MaxHeaders, 1) }), "TOO_LARGE: the record has 38 headers"},
 		"header bytes": {with(func(d *Decoder) { fill(d, 1, MaxHeaderBytes) }), "TOO_LARGE: the headers have 83"},
 		"twice":        {with(func(d *Decoder) { d.Header("ce_id", []byte("e-2")) }), "UNDECODABLE: the header ce_id is given twice"},
-		"id too long": {with(func(d *Decoder) { d.id = []byte(strings.Repeat("x", MaxStringBytes+1)) }),
-			`INVALID_FIELD: the CloudEvents id is "` + strings.Repeat("x", quoteMax) + `"... (257 bytes); it may have at most 256 bytes`},
+		"id too long": {
+			with(func(d *Decoder) { d.id = []byte(strings.Repeat("x", MaxStringBytes+1)) }),
+			`INVALID_FIELD: the CloudEvents id is "` + strings.Repeat("x", quoteMax) + `"... (257 bytes); it may have at most 256 bytes`,
+		},
 		"source no UTF-8": {with(func(d *Decoder) { d.source = []byte{0xff} }), `UNDECODABLE: the CloudEvents source is "\xff", which is no UTF-8`},
 		"no id":           {with(func(d *Decoder) { d.id = nil }), `INVALID_FIELD: the CloudEvents id is ""`},
 		"version":         {with(func(d *Decoder) { d.spec = []byte("0.3") }), `UNDECODABLE: CloudEvents specversion "0.3"; want 1.0`},
 		"content type":    {with(func(d *Decoder) { d.contentType = []byte("text/xml") }), `UNDECODABLE: content-type "text/xml"`},
-		"tombstone":       {func(*Decoder) []byte { return nil }, "INVALID_FIELD: event_time_ms is 0"},
+		"JSON no UTF-8": {func(d *Decoder) []byte {
+			d.contentType = []byte("application/json")
+			return []byte("{\"event_time_ms\":1,\"campaign\":1,\"chain\":2,\"user\":2,\"code\":\"\xff\"}")
+		}, "UNDECODABLE: the event "},
+		"tombstone": {func(*Decoder) []byte { return nil }, "INVALID_FIELD: event_time_ms is 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,21 +10,21 @@ func (v *Verdict) accepted(w *wire) {
 		case 1<<3 | wireBytes:
 			v.input(w)
 		case 2<<3 | wireVarint:
-			v.Campaign = int64(w.v)
+			v.Campaign = w.int64()
 		case 3<<3 | wireVarint:
-			v.Chain = int64(w.v)
+			v.Chain = w.int64()
 		case 4<<3 | wireVarint:
-			v.User = int64(w.v)
+			v.User = w.int64()
 		case 5<<3 | wireVarint:
-			v.Inviter = int64(w.v)
+			v.Inviter = w.int64()
 		case 6<<3 | wireVarint:
-			v.Depth = int32(w.v)
+			v.Depth = w.int32()
 		case 7<<3 | wireVarint:
-			v.CodeExpiresS = int64(w.v)
+			v.CodeExpiresS = w.int64()
 		case 8<<3 | wireBytes:
 			v.OrderID = w.text()
 		case 9<<3 | wireVarint:
-			v.AmountMinor = int64(w.v)
+			v.AmountMinor = w.int64()
 		case 10<<3 | wireBytes:
 			v.Currency = w.text()
 		case 11<<3 | wireBytes:
@@ -48,15 +48,15 @@ func (v *Verdict) refused(w *wire) {
 		case 1<<3 | wireBytes:
 			v.input(w)
 		case 2<<3 | wireVarint:
-			v.Reason = Reason(w.v)
+			v.Reason = Reason(w.int32())
 		case 3<<3 | wireVarint:
-			v.Campaign = int64(w.v)
+			v.Campaign = w.int64()
 		case 4<<3 | wireVarint:
-			v.Chain = int64(w.v)
+			v.Chain = w.int64()
 		case 5<<3 | wireVarint:
-			v.User = int64(w.v)
+			v.User = w.int64()
 		case 6<<3 | wireVarint:
-			v.Inviter = int64(w.v)
+			v.Inviter = w.int64()
 		case 7<<3 | wireBytes:
 			v.OrderID = w.text()
 		case 8<<3 | wireVarint:
@@ -76,15 +76,15 @@ func (v *Verdict) duplicate(w *wire) {
 		case 1<<3 | wireBytes:
 			v.input(w)
 		case 2<<3 | wireVarint:
-			v.FirstSeq = int64(w.v)
+			v.FirstSeq = w.int64()
 		case 3<<3 | wireVarint:
-			v.Campaign = int64(w.v)
+			v.Campaign = w.int64()
 		case 4<<3 | wireVarint:
-			v.Chain = int64(w.v)
+			v.Chain = w.int64()
 		case 5<<3 | wireVarint:
-			v.User = int64(w.v)
+			v.User = w.int64()
 		case 6<<3 | wireVarint:
-			v.Inviter = int64(w.v)
+			v.Inviter = w.int64()
 		case 7<<3 | wireBytes:
 			v.OrderID = w.text()
 		default:
@@ -99,15 +99,15 @@ func (v *Verdict) input(body *wire) {
 	for w.next() {
 		switch w.tag {
 		case 1<<3 | wireVarint:
-			v.Offset = int64(w.v)
+			v.Offset = w.int64()
 		case 2<<3 | wireVarint:
-			v.Event = EventKind(w.v)
+			v.Event = EventKind(w.int32())
 		case 3<<3 | wireBytes:
 			v.Source = w.text()
 		case 4<<3 | wireBytes:
 			v.ID = w.text()
 		case 5<<3 | wireVarint:
-			v.TimeMS = int64(w.v)
+			v.TimeMS = w.int64()
 		case 6<<3 | wireBytes:
 			v.Trace = w.text()
 		default:
@@ -127,13 +127,13 @@ func (v *Verdict) reward(body *wire) {
 		case 1<<3 | wireBytes:
 			r.Rule = w.text()
 		case 2<<3 | wireVarint:
-			r.Beneficiary = int64(w.v)
+			r.Beneficiary = w.int64()
 		case 3<<3 | wireBytes:
 			r.Coupon = w.text()
 		case 4<<3 | wireBytes:
 			w.couponID(&r.CouponID)
 		case 5<<3 | wireVarint:
-			r.Ordinal = int32(w.v)
+			r.Ordinal = w.int32()
 		default:
 			w.unknown(5)
 		}
@@ -155,9 +155,9 @@ func (s *StepEnded) decode(w *wire) {
 		case 1<<3 | wireBytes:
 			s.position(w)
 		case 2<<3 | wireVarint:
-			s.WorkerClockMS = int64(w.v)
+			s.WorkerClockMS = w.int64()
 		case 3<<3 | wireVarint:
-			s.Facts = int32(w.v)
+			s.Facts = w.int32()
 		default:
 			w.unknown(3)
 		}
@@ -175,7 +175,7 @@ func (s *StepEnded) position(body *wire) {
 		case 1<<3 | wireBytes:
 			topic = w.text()
 		case 2<<3 | wireVarint:
-			next = int64(w.v)
+			next = w.int64()
 		default:
 			w.unknown(2)
 		}

@@ -27,7 +27,7 @@ func (f *Fact) decode(value []byte) *Poison {
 		num := w.tag >> 3
 		switch {
 		case w.tag == 1<<3|wireVarint:
-			f.Seq = int64(w.v)
+			f.Seq = w.int64()
 		case w.tag == uint32(hashTag):
 			hash, hashed = w.s, true
 		case num > 15: // of a newer version

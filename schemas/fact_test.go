@@ -70,11 +70,15 @@ func factMessage(f *Fact) *pb.Fact {
 	case FactAccepted:
 		m.Body = &pb.Fact_Accepted{Accepted: acceptedMessage(v, input)}
 	case FactRefused:
-		m.Body = &pb.Fact_Refused{Refused: &pb.Refused{Input: input, Reason: v.Reason, Campaign: v.Campaign, Chain: v.Chain,
-			User: v.User, Inviter: v.Inviter, OrderId: string(v.OrderID), Claimed: v.Claimed, Counted: v.Counted}}
+		m.Body = &pb.Fact_Refused{Refused: &pb.Refused{
+			Input: input, Reason: v.Reason, Campaign: v.Campaign, Chain: v.Chain,
+			User: v.User, Inviter: v.Inviter, OrderId: string(v.OrderID), Claimed: v.Claimed, Counted: v.Counted,
+		}}
 	case FactDuplicate:
-		m.Body = &pb.Fact_Duplicate{Duplicate: &pb.Duplicate{Input: input, FirstSeq: v.FirstSeq, Campaign: v.Campaign, Chain: v.Chain,
-			User: v.User, Inviter: v.Inviter, OrderId: string(v.OrderID)}}
+		m.Body = &pb.Fact_Duplicate{Duplicate: &pb.Duplicate{
+			Input: input, FirstSeq: v.FirstSeq, Campaign: v.Campaign, Chain: v.Chain,
+			User: v.User, Inviter: v.Inviter, OrderId: string(v.OrderID),
+		}}
 	case FactStepEnded:
 		step := &pb.StepEnded{WorkerClockMs: f.Step.WorkerClockMS, Facts: f.Step.Facts}
 		for i, next := range f.Step.Positions {
@@ -162,7 +166,8 @@ func TestFactAgreesWithGeneratedCode(t *testing.T) {
 func checkFact(t interface {
 	Fatalf(string, ...any)
 	Fatal(...any)
-}, value []byte) {
+}, value []byte,
+) {
 	var f Fact
 	if err := f.Decode(value); err != nil {
 		return

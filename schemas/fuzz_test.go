@@ -30,7 +30,7 @@ func FuzzEventProtobuf(f *testing.F) {
 }
 
 func FuzzEventJSON(f *testing.F) {
-	for _, block := range strings.Split(transcript(f, "events"), "----") {
+	for block := range strings.SplitSeq(transcript(f, "events"), "----") {
 		if at := strings.Index(block, "{\""); at >= 0 {
 			f.Add([]byte(strings.TrimSpace(block[at:])))
 		}
@@ -67,11 +67,15 @@ func eventMessage(e *Event) proto.Message {
 	case EventShare:
 		return &pb.ShareCreated{EventTimeMs: e.TimeMS, Campaign: e.Campaign, Chain: e.Chain, User: e.User, Code: string(e.CodeText)}
 	case EventJoin:
-		return &pb.InviteJoined{EventTimeMs: e.TimeMS, Code: string(e.CodeText), Invitee: e.User,
-			ClusterKeys: &pb.ClusterKeys{Device: string(e.Device), Payment: string(e.Payment), Address: string(e.Address)}}
+		return &pb.InviteJoined{
+			EventTimeMs: e.TimeMS, Code: string(e.CodeText), Invitee: e.User,
+			ClusterKeys: &pb.ClusterKeys{Device: string(e.Device), Payment: string(e.Payment), Address: string(e.Address)},
+		}
 	case EventPurchase:
-		return &pb.PurchaseSettled{EventTimeMs: e.TimeMS, Campaign: e.Campaign, Chain: e.Chain, Buyer: e.User,
-			OrderId: string(e.OrderID), AmountMinor: e.AmountMinor, Currency: string(e.Currency)}
+		return &pb.PurchaseSettled{
+			EventTimeMs: e.TimeMS, Campaign: e.Campaign, Chain: e.Chain, Buyer: e.User,
+			OrderId: string(e.OrderID), AmountMinor: e.AmountMinor, Currency: string(e.Currency),
+		}
 	}
 	return &pb.PurchaseReversed{EventTimeMs: e.TimeMS, Campaign: e.Campaign, Chain: e.Chain, OrderId: string(e.OrderID)}
 }

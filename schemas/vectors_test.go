@@ -65,8 +65,10 @@ func TestCodeVectors(t *testing.T) {
 		if status := v.Verify([]byte(text), &c); status != want {
 			t.Errorf("%s: %s is %s, want %s", name, text, names[status], names[want])
 		}
-		list = append(list, codeVector{name, text, names[want], c.KeyID, decimal(c.Campaign), decimal(c.Chain), decimal(c.Inviter), decimal(c.ExpiresS),
-			decimal(timeMS), timeMS > 0 && c.ExpiredAt(timeMS)})
+		list = append(list, codeVector{
+			name, text, names[want], c.KeyID, decimal(c.Campaign), decimal(c.Chain), decimal(c.Inviter), decimal(c.ExpiresS),
+			decimal(timeMS), timeMS > 0 && c.ExpiredAt(timeMS),
+		})
 	}
 	c := Code{Campaign: 1, Chain: 42, Inviter: 42, ExpiresS: 1_796_083_200}
 	good := demo.Mint(c)
@@ -190,10 +192,14 @@ func TestStepHashVectors(t *testing.T) {
 	facts := [][]*Fact{
 		{{Seq: 1, Kind: FactStepEnded, Step: StepEnded{WorkerClockMS: 1_793_462_400_000, Facts: 1}}},
 		{
-			{Seq: 2, Kind: FactAccepted, Verdict: Verdict{Event: EventShare, Source: []byte("//share"), ID: []byte("e1"), TimeMS: 1_793_462_400_001,
-				Campaign: 1, Chain: 42, User: 42, CodeExpiresS: 1_796_083_200, Claimed: true, Counted: true}},
-			{Seq: 3, Kind: FactRefused, Verdict: Verdict{Offset: 1, Event: EventJoin, Source: []byte("//signup"), ID: []byte("e2"), TimeMS: 1_793_462_400_002,
-				Reason: 7, Campaign: 1, Chain: 42, User: 42, Inviter: 42}},
+			{Seq: 2, Kind: FactAccepted, Verdict: Verdict{
+				Event: EventShare, Source: []byte("//share"), ID: []byte("e1"), TimeMS: 1_793_462_400_001,
+				Campaign: 1, Chain: 42, User: 42, CodeExpiresS: 1_796_083_200, Claimed: true, Counted: true,
+			}},
+			{Seq: 3, Kind: FactRefused, Verdict: Verdict{
+				Offset: 1, Event: EventJoin, Source: []byte("//signup"), ID: []byte("e2"), TimeMS: 1_793_462_400_002,
+				Reason: 7, Campaign: 1, Chain: 42, User: 42, Inviter: 42,
+			}},
 			{Seq: 4, Kind: FactStepEnded, Step: StepEnded{Positions: Positions{2}, WorkerClockMS: 1_793_462_400_010, Facts: 3}},
 		},
 	}

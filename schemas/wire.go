@@ -100,6 +100,12 @@ func (w *wire) inherit(inner *wire) {
 	}
 }
 
+// int64 is the value at hand as a proto3 int64, which a varint carries in two's complement.
+func (w *wire) int64() int64 { return int64(w.v) } //nolint:gosec // the wrap is the format
+
+// int32 is the value at hand as a proto3 int32 or enum, of which Protobuf keeps the low 32 bits.
+func (w *wire) int32() int32 { return int32(w.v) } //nolint:gosec // the wrap is the format
+
 // text is the value at hand as a proto3 string, which is UTF-8.
 func (w *wire) text() []byte {
 	if !utf8.Valid(w.s) {
@@ -120,7 +126,7 @@ func appendInt(dst []byte, num byte, v int64) []byte {
 	if v == 0 {
 		return dst
 	}
-	return binary.AppendUvarint(append(dst, num<<3|byte(wireVarint)), uint64(v))
+	return binary.AppendUvarint(append(dst, num<<3|byte(wireVarint)), uint64(v)) //nolint:gosec // two's complement
 }
 
 func appendBool(dst []byte, num byte, v bool) []byte {
@@ -153,7 +159,7 @@ func openMessage(dst []byte, num byte) (opened []byte, at int) {
 func closeMessage(dst []byte, at int) []byte {
 	size := len(dst) - at
 	if size < 0x80 {
-		dst[at-1] = byte(size)
+		dst[at-1] = byte(size) //nolint:gosec // below 128
 		return dst
 	}
 	var length [binary.MaxVarintLen64]byte
