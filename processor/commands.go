@@ -241,7 +241,7 @@ func attemptReason(ev pb.CouponEvent) schemas.Reason {
 }
 
 // clip bounds an error text that travels in facts.
-func clip(s string) string { return s[:min(len(s), schemas.MaxStringBytes)] }
+func clip(s string) string { return validUTF8(s[:min(len(s), schemas.MaxStringBytes)]) }
 
 // illegalMove makes a command for a state that does not allow it a dead letter, not a stop.
 func illegalMove(err error, what string, id schemas.CouponID) *schemas.Poison {

@@ -6,16 +6,16 @@
 // projections, fsm and eventstore together. What must never live here: a rule of the business (projections),
 // a legal move (fsm), a byte layout on disk (eventstore).
 //
-//	 group ── member: who owns p (X7)
-//	            │ assign / revoke
-//	 lane  ── life: one client from InitProducerID to Close (X1)
-//	            ├─ dispatch: poll ──► mailbox[p]
-//	            └─ publisher: queue ──► offsets first, then records, one transaction (X4, X6)
-//	 worker p ─ mailbox ► decide ► fold ► step ► Pebble (X2) ► queue ► committed ► issuer (X11)
+//	group ── member: who owns p (X7)
+//	           │ assign / revoke
+//	lane  ── life: one client from InitProducerID to Close (X1)
+//	           ├─ dispatch: poll ──► mailbox[p]
+//	           └─ publisher: queue ──► offsets first, then records, one transaction (X4, X6)
+//	worker p ─ mailbox ► decide ► fold ► step ► Pebble (X2) ► queue ► committed ► issuer (X11)
 //
-//	 a partition:  (none) ─assigned─► settling ─X5─► restoring ─► working ─revoked─► (none)
-//	                                     │                           │
-//	                                     └────────── Stop ◄──────────┘   alone, loudly, with a remedy
+//	a partition:  (none) ─assigned─► settling ─X5─► restoring ─► working ─revoked─► (none)
+//	                                    │                           │
+//	                                    └────────── Stop ◄──────────┘   alone, loudly, with a remedy
 //
 // The rules X1 to X11 are cited where they are kept:
 //

@@ -115,7 +115,9 @@ func testLogger(t testing.TB) *slog.Logger {
 }
 
 // start runs a process on the data directory of its own name.
-func (f *fleet) start(instance string) *process { return f.startWith(f.config(instance, f.dir(instance))) }
+func (f *fleet) start(instance string) *process {
+	return f.startWith(f.config(instance, f.dir(instance)))
+}
 
 func (f *fleet) dir(name string) string { return filepath.Join(f.root, name) }
 

@@ -9,7 +9,7 @@ import (
 // deadKeyMax bounds the key of a dead letter whose payload did not fit.
 const deadKeyMax = 1 << 10
 
-func validUTF8(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+func validUTF8(s string) string { return strings.ToValidUTF8(s, "?") }
 
 // recordPool lends kgo the slices that it decodes fetched records into; workers give them back by Recycle.
 type recordPool struct{ free chan []kgo.Record }

@@ -30,8 +30,6 @@ func (w *worker) declareStock(ctx context.Context, committed int64) {
 	if !due || w.now.Before(d.retryAt) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, stockPatience)
-	defer cancel()
 	if err := w.sayStock(ctx); err != nil {
 		d.retryAt = w.now.Add(time.Second)
 		w.log.Warn("stock is not declared yet", "rule", "X10", "partition", w.id, "error", err)
@@ -41,6 +39,21 @@ func (w *worker) declareStock(ctx context.Context, committed int64) {
 }
 
 func (w *worker) sayStock(ctx context.Context) error {
+	err := w.declareCampaigns(ctx)
+	if err != nil || !w.stock.missing {
+		return err
+	}
+	// As long as it takes: until every partition has said what it knows, nothing is issued anywhere.
+	r, err := w.x.cfg.Stock.Rebuild(ctx, w.id, w.finalAnswers)
+	if err == nil {
+		w.log.Info("issuer's answers restored from facts", "partition", w.id, "answers", r.Answers, "restored", r.Restored, "contradicted", r.Contradicted)
+	}
+	return err
+}
+
+func (w *worker) declareCampaigns(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stockPatience)
+	defer cancel()
 	var err error
 	w.state.EachCampaign(func(c *projections.CampaignState) {
 		if err != nil {
@@ -60,13 +73,6 @@ func (w *worker) sayStock(ctx context.Context) error {
 			})
 		}
 	})
-	if err != nil || !w.stock.missing {
-		return err
-	}
-	r, err := w.x.cfg.Stock.Rebuild(ctx, w.id, w.finalAnswers)
-	if err == nil {
-		w.log.Info("issuer's answers restored from facts", "partition", w.id, "answers", r.Answers, "restored", r.Restored, "contradicted", r.Contradicted)
-	}
 	return err
 }
 

@@ -51,8 +51,8 @@ type worker struct {
 	expiryAt time.Time
 
 	checkpointAt time.Time
-	fresh    bool // no turn yet since the partition was taken
-	stock    stockDuty
+	fresh        bool // no turn yet since the partition was taken
+	stock        stockDuty
 }
 
 // run works until the partition is halted or its life ends. The reason is a *Stop where the partition must

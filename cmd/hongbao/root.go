@@ -82,9 +82,13 @@ func newRootCommand(a *app) *cobra.Command {
 	addFlagsOfEvery(root.PersistentFlags())
 	root.AddCommand(
 		newBenchCommand(a),
+		newCampaignCommand(a),
+		newCodeCommand(a),
 		newConfigCommand(a),
+		newDeadCommand(a),
 		newDemoCommand(a),
 		newHealthCommand(a),
+		newHeldCommand(a),
 		newLoadCommand(a),
 		newRunCommand(a),
 		newVerifyCommand(a),

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"hongbao/internal/admission"
 	"hongbao/internal/telemetry"
 	"hongbao/internal/topiclog"
 	"hongbao/processor"
@@ -104,7 +105,7 @@ func watch(checks *telemetry.Checks, x *processor.Processor) {
 	})
 	checks.Ready("redis", func() []telemetry.Finding {
 		s := x.Status()
-		if s.Gate.Sentence == "" {
+		if s.Gate.State == admission.Ready {
 			return nil
 		}
 		return []telemetry.Finding{{

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"strconv"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 
 	"hongbao/internal/cascade"
 	"hongbao/internal/topiclog"
@@ -41,7 +43,7 @@ type sender struct {
 // newBar is a progress bar on standard error; it draws nothing where that is no terminal.
 func newBar(w io.Writer, total int64, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+		progressbar.OptionSetWriter(w), progressbar.OptionSetVisibility(isTerminal(w)), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(), progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
 }
 
@@ -102,4 +104,10 @@ func headersOf(r *cascade.Record) []topiclog.Header {
 		headers[i] = topiclog.Header{Key: h.Key, Value: h.Value}
 	}
 	return headers
+}
+
+// isTerminal says whether somebody watches: a bar in a log file is noise.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

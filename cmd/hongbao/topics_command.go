@@ -35,7 +35,7 @@ A topic that exists is left as it is. The partition count is for good: keys map 
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.topics(cmd.Context(), count, false) },
 	}
-	topics := newGroup("topics", "Create the topics, or check that they are as hongbao needs them", create, check)
+	topics := newGroup("topics", "Create the topics, or check that they are as hongbao needs them", create, check, newAdoptCommand(a))
 	topics.PersistentFlags().Int32Var(&count, "partitions", count, "partitions of every topic")
 	return topics
 }
