@@ -151,3 +151,28 @@ func redisGate(b *testing.B, partitions int32) *Gate {
 	}
 	return g
 }
+
+// BenchmarkRebuild is one partition's claims written back after a loss, per claim.
+func BenchmarkRebuild(b *testing.B) {
+	g := redisGate(b, 1)
+	o := runBench(b, g)
+	src := o.src.(*state)
+	for n := range uint64(b.N) {
+		src.claims = append(src.claims, Claim{Campaign: 1, User: int64(n * 0x9e3779b97f4a7c15 >> 1), Chain: 7})
+	}
+	c := g.server.(*redisServer).client
+	if err := c.FlushAll(context.Background()).Err(); err != nil {
+		b.Fatal(err)
+	}
+	for first := g.Status().Epoch; g.Status().Epoch == first; {
+		<-o.Wanted()
+	}
+	report := onServer(b, g)
+	b.ReportAllocs()
+	b.ResetTimer()
+	r, err := o.Rebuild(context.Background())
+	if err != nil || r.Claims != int64(b.N) {
+		b.Fatalf("%+v %v", r, err)
+	}
+	report()
+}

@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"testing"
+	"time"
 )
 
 // grants is a server that says yes at once: what is left is the gate.
@@ -12,10 +13,14 @@ func (s grants) admit(context.Context, epoch, *batch) (bool, error) { return tru
 
 // Asking costs no allocation in the gate itself, whatever the asks.
 func TestAdmitAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts the process's allocations
-	g := newGate(t, newMemorySite(t), nil)
+	g, err := New(Config{Memory: NewMemory(nil), Prefix: "hongbao", Partitions: 1, Poll: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.server = grants{g.server}
+	start(t, g)
 	os := ownAll(g)
 	ready(t, os)
-	g.server = grants{g.server} // Run is idle: it sees this with the next ask
 	asks, as := mixedAsks(200), make([]Answer, 200)
 	ctx := timeout(t)
 	allocs := testing.AllocsPerRun(100, func() {

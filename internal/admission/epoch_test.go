@@ -53,7 +53,7 @@ func TestFirstStart(t *testing.T) {
 		as := make([]Answer, 1)
 		go func() { first <- os[0].Admit(timeout(t), []Ask{join(1, 10, 1)}, as) }()
 		log.await(t, "admission: rebuilding")
-		for g.Stats().Waiting == 0 {
+		for g.Stats().Waiting == 0 && g.Stats().Asks == 0 {
 			await(t, g)
 		}
 		if s := g.Status(); s.State != Rebuilding || len(s.Missing) != 1 || s.Missing[0] != 2 || !strings.Contains(s.Sentence, "[2]") {

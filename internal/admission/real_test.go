@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,7 +206,9 @@ func TestOldMaster(t *testing.T) {
 	moved := newcomer.Own(2, &state{})
 	done := make(chan string, 1)
 	go func() { done <- admit(t, moved, join(2, 12, 5), join(3, 12, 6)) }()
-	rebuild(t, moved)
+	for s := newcomer.Status(); s.Epoch != 2 || slices.Contains(s.Missing, 2); s = newcomer.Status() {
+		await(t, newcomer)
+	}
 	want(t, admit(t, old[0], join(3, 10, 3)), "y-") // the first process knows nothing yet
 	src.claims = facts(10, 1, 2, 3)
 	select {

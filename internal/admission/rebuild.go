@@ -134,7 +134,7 @@ func (o *Owner) written(ctx context.Context, ok bool, err error) error {
 		return ctx.Err() // Redis is not to blame
 	}
 	if err != nil {
-		o.gate.failed(writing, err)
+		o.gate.failed(ctx, writing, err)
 		return errStopped
 	}
 	if !ok {

@@ -69,7 +69,7 @@ func (g *Gate) giveBack(ctx context.Context) (bool, error) {
 	}
 	n, err := g.server.release(ctx, rs)
 	if err != nil {
-		g.failed(writing, err)
+		g.failed(ctx, writing, err)
 		return false, err
 	}
 	g.mu.Lock()
@@ -128,9 +128,7 @@ func (o *Owner) take(ctx context.Context, campaign, user int64, h Holder) error 
 			g.mu.Unlock()
 			return nil
 		}
-		if ctx.Err() == nil {
-			g.failed(writing, err)
-		}
+		g.failed(ctx, writing, err)
 		if !pause(ctx, g.cfg.Poll) {
 			return ctx.Err()
 		}

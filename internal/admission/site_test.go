@@ -210,6 +210,12 @@ func newGate(t *testing.T, at site, change func(*Config)) *Gate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	start(t, g)
+	return g
+}
+
+// start runs g until the test ends.
+func start(t *testing.T, g *Gate) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
@@ -219,7 +225,6 @@ func newGate(t *testing.T, at site, change func(*Config)) *Gate {
 			t.Error(err)
 		}
 	})
-	return g
 }
 
 // ownAll owns every partition with the given sources (nil: nothing is known).

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -89,8 +90,11 @@ const (
 	troubles
 )
 
-// failed notes that a script got no usable answer.
-func (g *Gate) failed(t trouble, err error) {
+// failed notes that a script got no usable answer, unless that was its caller's wish.
+func (g *Gate) failed(ctx context.Context, t trouble, err error) {
+	if ctx.Err() != nil {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.stats.Failures++

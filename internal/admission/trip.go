@@ -18,7 +18,7 @@ func (g *Gate) trip(ctx context.Context) (bool, error) {
 	b.sort()
 	ok, err := g.server.admit(ctx, e, b)
 	if err != nil {
-		g.failed(writing, err) // the calls are still in the queue: asked again, they get the same answers
+		g.failed(ctx, writing, err) // the calls are still in the queue: asked again, they get the same answers
 		return false, err
 	}
 	if !ok {

@@ -13,7 +13,7 @@ func (g *Gate) watch(ctx context.Context) error {
 		err = g.settle(ctx, s)
 	}
 	if err != nil {
-		g.failed(looking, err)
+		g.failed(ctx, looking, err)
 	}
 	return err
 }
