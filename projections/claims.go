@@ -32,7 +32,7 @@ func (s *State) EachClaim(fn func(Claim) error) error {
 				if s.err != nil {
 					return s.err
 				}
-				if err := fn(Claim{Campaign: c.id, User: id, Chain: seed, Seq: p.seq(uint32(i))}); err != nil { //nolint:gosec // a place on a page
+				if err := fn(Claim{Campaign: c.id, User: id, Chain: seed, Seq: p.seq(uint32(i))}); err != nil {
 					return err
 				}
 			}
@@ -44,18 +44,25 @@ func (s *State) EachClaim(fn func(Claim) error) error {
 // pageCache reads absent pages without bringing them back, and keeps the last few read.
 type pageCache[P any, C pageCodec[P]] struct {
 	of    *table[P, C]
-	slots [256]struct {
-		of   *table[P, C]
-		page uint32
-		data P
-	}
+	slots []cachedPage[P, C]
 }
+
+type cachedPage[P any, C pageCodec[P]] struct {
+	of   *table[P, C]
+	page uint32
+	data P
+}
+
+const pageCacheSlots = 256
 
 func (k *pageCache[P, C]) at(pg uint32) *P {
 	if int(pg) < len(k.of.pages) && k.of.pages[pg] != nil {
 		return k.of.pages[pg]
 	}
-	v := &k.slots[pg%uint32(len(k.slots))] //nolint:gosec // an array
+	if k.slots == nil {
+		k.slots = make([]cachedPage[P, C], pageCacheSlots)
+	}
+	v := &k.slots[pg%pageCacheSlots]
 	if v.of != k.of || v.page != pg {
 		v.of, v.page = k.of, pg
 		k.of.read(pg, &v.data)

@@ -21,7 +21,7 @@ func (s *State) writeColdKeys(c *campaign, w Writer) {
 	left := coldPagesPerFlush
 	for pg := range c.members.pages {
 		m := &c.members.meta[pg]
-		if m.flags&pageKeyed != 0 || !s.isCold(m.day) || uint32(pg+1)<<memberShift > c.members.next { //nolint:gosec // pages are few
+		if m.flags&pageKeyed != 0 || !s.isCold(m.day) || uint32(pg+1)<<memberShift > c.members.next {
 			continue
 		}
 		if left == 0 {
@@ -29,9 +29,9 @@ func (s *State) writeColdKeys(c *campaign, w Writer) {
 		}
 		left--
 		day := m.day
-		c.members.change(uint32(pg)) //nolint:gosec // pages are few
+		c.members.change(uint32(pg))
 		m.day, m.flags = day, m.flags|pageKeyed
-		s.writeKeysOf(c, uint32(pg), w) //nolint:gosec // pages are few
+		s.writeKeysOf(c, uint32(pg), w)
 	}
 	c.keyedDay = s.today
 }
@@ -77,7 +77,7 @@ func (s *State) evictMembers(c *campaign) (gone int) {
 		if p == nil || m.flags != pageKeyed || !s.isCold(m.day) {
 			continue
 		}
-		p.each(uint32(pg), func(ord uint32, id int64) { //nolint:gosec // pages are few
+		p.each(uint32(pg), func(ord uint32, id int64) {
 			c.users.remove(mixID(id), ord)
 			gone++
 		})

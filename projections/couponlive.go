@@ -26,7 +26,7 @@ type key struct {
 // indexKeys are the keys under which the store finds the coupon, by state, due time and expiry.
 func (k *Coupon) indexKeys() (keys [3]key) {
 	if st := k.awaited(); st != 0 {
-		keys[0] = key{SpaceCouponStates, string(append([]byte{byte(st)}, k.ID[:]...))}
+		keys[0] = key{SpaceCouponStates, string(append([]byte{byte(st)}, k.ID[:]...))} //nolint:gosec // states are few
 	}
 	if at := k.due(); at != 0 {
 		keys[1] = key{SpaceDue, string(timeKey(at, k.ID))}

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"math"
-
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -10,7 +8,7 @@ import (
 const couponFormat = 1
 
 func (k *Coupon) appendTo(dst []byte) []byte {
-	dst = append(dst, couponFormat, byte(k.State), byte(k.Voucher))
+	dst = append(dst, couponFormat, byte(k.State), byte(k.Voucher)) //nolint:gosec // states are few
 	for _, v := range [...]int64{
 		k.Campaign, k.Chain, k.Beneficiary, k.FactSeq, k.ValueMinor, k.ValidForMS, k.CreatedMS,
 		int64(k.Transition), int64(k.Attempts), int64(k.Round), k.DueMS, int64(k.Reason), k.VoucherExpiresMS,
@@ -36,7 +34,7 @@ func (k *Coupon) readFrom(src []byte) error {
 	}
 	k.Transition, k.Attempts, k.Round = r.int32(), r.int32(), r.int32()
 	k.DueMS = r.int()
-	k.Reason = schemas.Reason(r.small(math.MaxInt16)) //nolint:gosec // bounded
+	k.Reason = schemas.Reason(r.int32())
 	k.VoucherExpiresMS = r.int()
 	for _, f := range [...]*string{&k.Kind, &k.Rule, &k.OrderID, &k.CommandID, &k.Trace, &k.Currency, &k.FirstError, &k.LastError, &k.Operator} {
 		*f = r.string()

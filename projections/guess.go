@@ -51,7 +51,7 @@ func (g *guess) user(campaign, user int64) *person {
 }
 
 func (g *guess) userSlot(campaign, user int64) *guessedUser {
-	mask := uint64(len(g.users) - 1)
+	mask := uint64(len(g.users)) - 1
 	for i := guessHash(campaign, user) & mask; ; i = (i + 1) & mask {
 		u := &g.users[i]
 		if u.round != g.round || u.user == user && u.campaign == campaign {
@@ -82,7 +82,7 @@ func (g *guess) growUsers() {
 }
 
 func (g *guess) shareSlot(h [16]byte) *guessedShare {
-	mask := uint64(len(g.shares) - 1)
+	mask := uint64(len(g.shares)) - 1
 	for i := binary.LittleEndian.Uint64(h[:]) & mask; ; i = (i + 1) & mask {
 		v := &g.shares[i]
 		if v.round != g.round || v.hash == h {

@@ -120,6 +120,8 @@ func (h *hot) flush(tb testing.TB) {
 }
 
 // TestHotPathAllocates nothing (P8): probe, decide and fold of shares and joins.
+//
+//nolint:paralleltest // the allocations of the whole process are counted
 func TestHotPathAllocates(t *testing.T) {
 	h := newHot(t, 1)
 	for range 20000 {

@@ -22,7 +22,7 @@ const (
 
 // prepare makes an empty index for n entries with ordinals up to top. It is to be filled at once.
 func (x *index) prepare(n int, top uint32) {
-	x.shift = uint8(min(max(bits.Len32(top)+1, 8), 31)) //nolint:gosec // bounded
+	x.shift = uint8(min(max(bits.Len32(top)+1, 8), 31))
 	x.slots = make([]uint32, max(n+n/3, indexSlotsMin))
 	x.used, x.live = 0, 0
 }

@@ -23,7 +23,7 @@ type inviter struct {
 const forever = math.MaxUint32
 
 func secondsOf(expiresS int64) uint32 {
-	return uint32(min(max(expiresS, 0), forever)) //nolint:gosec // bounded
+	return uint32(min(max(expiresS, 0), forever))
 }
 
 // before says whether an event time lies before an expiry.

@@ -29,7 +29,7 @@ func (p *memberPage) seq(i uint32) int64 { return p.id[0] + int64(p.later[i]) }
 func (p *memberPage) each(pg uint32, fn func(ord uint32, id int64)) {
 	for i, id := range p.id {
 		if i > 0 && id != 0 {
-			fn(pg<<memberShift|uint32(i), id) //nolint:gosec // a place on a page
+			fn(pg<<memberShift|uint32(i), id)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func (c *campaign) rebuildUsers(more int) {
 	c.users.prepare(c.users.live+more, c.members.next)
 	for pg, p := range c.members.pages {
 		if p != nil {
-			p.each(uint32(pg), func(ord uint32, id int64) { c.users.add(mixID(id), ord) }) //nolint:gosec // pages are few
+			p.each(uint32(pg), func(ord uint32, id int64) { c.users.add(mixID(id), ord) })
 		}
 	}
 }

@@ -144,7 +144,7 @@ func (s *State) openLive() error {
 	s.dueFromMS, s.seenFromMS = 0, 0
 	var ids []schemas.CouponID
 	for _, st := range []pb.CouponState{pb.CouponState_COUPON_STATE_PENDING, pb.CouponState_COUPON_STATE_VALIDATING, pb.CouponState_COUPON_STATE_ISSUING} {
-		err := s.store.Scan(SpaceCouponStates, []byte{byte(st)}, func(key, _ []byte) error {
+		err := s.store.Scan(SpaceCouponStates, []byte{byte(st)}, func(key, _ []byte) error { //nolint:gosec // states are few
 			id, err := idOf(key, 1)
 			ids = append(ids, id)
 			return err

@@ -11,10 +11,10 @@ import (
 var errRecord = errors.New("damaged record")
 
 // Records are uvarints and strings preceded by their length, one encoding for one content, so
-// that the bytes themselves can be hashed. Numbers are never negative.
+// that the bytes themselves can be hashed.
 
 func appendInt(dst []byte, v int64) []byte {
-	return binary.AppendUvarint(dst, uint64(v)) //nolint:gosec // not negative
+	return binary.AppendUvarint(dst, uint64(v)) //nolint:gosec // hardly ever negative; read back as it was
 }
 
 func appendBool(dst []byte, v bool) []byte {
@@ -37,25 +37,33 @@ type recordReader struct {
 
 func (r *recordReader) int() int64 {
 	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > math.MaxInt64 || n > 1 && r.b[n-1] == 0 {
+	if n <= 0 || n > 1 && r.b[n-1] == 0 {
 		r.bad, r.b = true, nil
 		return 0
 	}
 	r.b = r.b[n:]
-	return int64(v)
+	return int64(v) //nolint:gosec // as written
 }
 
-// small reads a number that must be at most most.
+// small reads a number that must be 0 to most.
 func (r *recordReader) small(most int64) int64 {
 	v := r.int()
-	if v > most {
+	if v < 0 || v > most {
 		r.bad = true
 		return 0
 	}
 	return v
 }
 
-func (r *recordReader) int32() int32 { return int32(r.small(math.MaxInt32)) } //nolint:gosec // bounded
+// int32 reads a number as written from an int32.
+func (r *recordReader) int32() int32 {
+	v := r.int()
+	if v < math.MinInt32 || v > math.MaxInt32 {
+		r.bad = true
+		return 0
+	}
+	return int32(v)
+}
 
 func (r *recordReader) uint32() uint32 { return uint32(r.small(math.MaxUint32)) } //nolint:gosec // bounded
 

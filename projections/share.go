@@ -19,7 +19,7 @@ func (s *State) judgeShare(c *campaign, e *schemas.Event, r *ruling) {
 		return
 	}
 	s.lookup(c, e.User, &r.user)
-	begins := e.User == e.Chain && !(r.user.known && r.user.chain == e.Chain)
+	begins := e.User == e.Chain && (!r.user.known || r.user.chain != e.Chain)
 	switch {
 	case begins && r.user.known:
 		r.refuse(reasonClaimedElsewhere) // in another chain of this partition: Redis need not say so

@@ -122,7 +122,7 @@ func (c *campaign) rebuildShares(watermarkMS int64) {
 		}
 		for i, v := range c.shares.peek(pg, scratch) {
 			if v.lives(watermarkMS) {
-				c.shareIDs.add(v.spread(), pg<<shareShift|uint32(i)) //nolint:gosec // a place on a page
+				c.shareIDs.add(v.spread(), pg<<shareShift|uint32(i))
 			}
 		}
 	}

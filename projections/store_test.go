@@ -3,8 +3,10 @@ package projections
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // memoryStore is a Store for tests. A batch takes effect at commit, as in the event store.
@@ -33,7 +35,7 @@ func (m *memoryStore) Scan(space Space, prefix []byte, fn func(key, value []byte
 	}
 	low := string(append([]byte{byte(space)}, prefix...))
 	for _, k := range m.keys[sort.SearchStrings(m.keys, low):] {
-		if !bytes.HasPrefix([]byte(k), []byte(low)) {
+		if !strings.HasPrefix(k, low) {
 			return nil
 		}
 		// A caller that keeps what it was lent is found out.
@@ -50,9 +52,7 @@ func (m *memoryStore) Scan(space Space, prefix []byte, fn func(key, value []byte
 
 func (m *memoryStore) clone() *memoryStore {
 	c := newMemoryStore()
-	for k, v := range m.values {
-		c.values[k] = v
-	}
+	maps.Copy(c.values, m.values)
 	return c
 }
 

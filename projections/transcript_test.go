@@ -27,6 +27,7 @@ type script struct {
 // TestTranscripts plays testdata/projections and checks that together the transcripts meet every
 // reason code and every kind of reward (domain.md sections 2 and 5).
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	met := map[string]bool{}
 	datadriven.Walk(t, "../testdata/projections", func(t *testing.T, path string) {
 		x := &script{store: newMemoryStore(), met: met, day: "2026-11-01"}
@@ -72,7 +73,7 @@ func (x *script) command(d *datadriven.TestData, out *strings.Builder) error {
 	case "change":
 		return x.change(d, out)
 	case "events":
-		for _, line := range strings.Split(d.Input, "\n") {
+		for line := range strings.SplitSeq(d.Input, "\n") {
 			if err := x.event(line, out); err != nil {
 				return fmt.Errorf("%q: %w", line, err)
 			}
@@ -81,7 +82,7 @@ func (x *script) command(d *datadriven.TestData, out *strings.Builder) error {
 	case "show":
 		return x.show(strings.Fields(d.Input), out)
 	case "coupons":
-		for _, line := range strings.Split(d.Input, "\n") {
+		for line := range strings.SplitSeq(d.Input, "\n") {
 			if err := x.coupon(strings.Fields(line), out); err != nil {
 				return fmt.Errorf("%q: %w", line, err)
 			}
