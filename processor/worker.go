@@ -23,11 +23,21 @@ const (
 	expiringAtOnce = 64
 )
 
+// admitter is what a worker asks of the gate about its partition; an *admission.Owner. Admit and Rebuild are
+// called by the worker alone, and never at once. Whatever Admit says is folded before the next call (X10).
+type admitter interface {
+	Admit(ctx context.Context, asks []admission.Ask, answers []admission.Answer) error
+	Rebuild(ctx context.Context) (admission.Rebuilt, error)
+	Wanted() <-chan struct{}
+	Release(items []admission.Release)
+	Close()
+}
+
 // worker is the one goroutine that decides and folds a partition. Nothing here is shared.
 type worker struct {
 	*partition
 	life     *life
-	owner    *admission.Owner
+	owner    admitter
 	machine  *fsm.Machine
 	decoder  schemas.Decoder
 	verifier *schemas.CodeVerifier
