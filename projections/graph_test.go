@@ -34,7 +34,7 @@ func TestDeepChain(t *testing.T) {
 			t.Errorf("user %d is %+v, want total %d", user, u, total)
 		}
 	}
-	if c, _ := s.Campaign(1); c.Stats.Depth[1] != 1 || c.Stats.Depth[StatsDepths] != depth-StatsDepths+1 {
+	if c, _ := s.Campaign(1); c.Stats.Depth[1] != 1 || c.Stats.Depth[StatsDepths] != depth-StatsDepths+1 || c.Stats.MaxDepth != depth {
 		t.Errorf("depths are %v", c.Stats.Depth)
 	}
 }
@@ -214,6 +214,7 @@ func TestView(t *testing.T) {
 		}
 	})
 	for id := range int64(3) {
+		r.viewChains(v, id)
 		sharers := map[int64]User{}
 		if err := v.EachInviter(id, func(u User) error { sharers[u.User] = u; return nil }); err != nil {
 			t.Fatal(err)
@@ -234,6 +235,28 @@ func TestView(t *testing.T) {
 		}
 	}
 	r.viewCoupons(v)
+}
+
+func (r *run) viewChains(v *View, id int64) {
+	var sum Stats
+	chains := 0
+	err := v.EachChain(id, func(c Chain) error {
+		chains++
+		if want, ok, _ := r.live.Chain(id, c.Seed); !ok || c != want {
+			r.t.Errorf("chain %d is listed as %+v, want %+v", c.Seed, c, want)
+		}
+		return nil
+	})
+	if c := r.m.campaigns[id]; err != nil || c != nil && chains != len(c.chains) {
+		r.t.Errorf("campaign %d: %d chains are listed (%v)", id, chains, err)
+	}
+	if st, ok := v.Campaign(id); ok {
+		sum.Add(&st.Stats)
+		sum.Add(&st.Stats)
+		if sum.MaxDepth != st.Stats.MaxDepth || sum.Depth[1] != 2*st.Stats.Depth[1] || sum.Accepted[1] != 2*st.Stats.Accepted[1] || sum.Rewards != 2*st.Stats.Rewards {
+			r.t.Errorf("campaign %d twice is %+v", id, sum)
+		}
+	}
 }
 
 func (r *run) viewCoupons(v *View) {

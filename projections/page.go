@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -146,38 +145,52 @@ func (t *table[P, C]) flush(w Writer) {
 	t.dirty = t.dirty[:0]
 }
 
-// load scans the stored pages from the floor on, in order. keep says whether a page is to stay in
-// memory; it sees the page, which it must not keep itself.
-func (t *table[P, C]) load(floor uint32, shift uint8, keep func(pg uint32, m pageMeta, p *P) bool) error {
-	want := t.count(shift)
-	if t.next == 0 || int(floor) > want {
-		return fmt.Errorf("%w: %d pages of space %#x, campaign %d, from %d on", errRecord, want, byte(t.space), t.campaign, floor)
-	}
-	t.pages, t.meta = make([]*P, floor), make([]pageMeta, floor)
+// scan reads the stored pages in order. p is lent to fn; one that keeps it answers true.
+func (t *table[P, C]) scan(fn func(pg uint32, m pageMeta, p *P) (kept bool, err error)) error {
 	p := new(P)
 	err := t.store.Scan(t.space, campaignKey(nil, t.campaign), func(key, value []byte) error {
-		pg := uint32(len(t.pages)) //nolint:gosec // ordinals have 32 bits
-		if t.key = pageKey(t.key[:0], t.campaign, pg); !bytes.Equal(key, t.key) {
-			return fmt.Errorf("%w: key %x where page %d should be", errRecord, key, pg)
+		if len(key) != pageKeyLen {
+			return fmt.Errorf("%w: page key %x", errRecord, key)
 		}
+		pg := binary.BigEndian.Uint32(key[pageKeyLen-4:])
 		m, err := decodePage[P, C](value, p)
 		if err != nil {
 			return fmt.Errorf("page %d: %w", pg, err)
 		}
-		t.pages, t.meta = append(t.pages, nil), append(t.meta, m)
-		if keep(pg, m, p) {
-			t.pages[pg] = p
+		kept, err := fn(pg, m, p)
+		if kept {
 			p = new(P)
 		}
-		return nil
+		return err
 	})
-	if err == nil && len(t.pages) != want {
-		err = fmt.Errorf("%w: %d pages where %d should be", errRecord, len(t.pages), want)
-	}
 	if err != nil {
-		return fmt.Errorf("load space %#x, campaign %d: %w", byte(t.space), t.campaign, err)
+		return fmt.Errorf("scan space %#x, campaign %d: %w", byte(t.space), t.campaign, err)
 	}
 	return nil
+}
+
+// load makes the table from the stored pages, the first of which is floor. keep says which stay in
+// memory.
+func (t *table[P, C]) load(floor uint32, shift uint8, keep func(pg uint32, m pageMeta, p *P) bool) error {
+	if t.next == 0 || int(floor) > t.count(shift) {
+		return fmt.Errorf("%w: %d pages of space %#x, campaign %d, from %d on", errRecord, t.count(shift), byte(t.space), t.campaign, floor)
+	}
+	t.pages, t.meta = make([]*P, floor), make([]pageMeta, floor)
+	err := t.scan(func(pg uint32, m pageMeta, p *P) (bool, error) {
+		if int(pg) != len(t.pages) {
+			return false, fmt.Errorf("%w: page %d follows page %d", errRecord, pg, len(t.pages)-1)
+		}
+		t.pages, t.meta = append(t.pages, nil), append(t.meta, m)
+		if !keep(pg, m, p) {
+			return false, nil
+		}
+		t.pages[pg] = p
+		return true, nil
+	})
+	if err == nil && len(t.pages) != t.count(shift) {
+		err = fmt.Errorf("%w: space %#x, campaign %d ends at page %d of %d", errRecord, byte(t.space), t.campaign, len(t.pages), t.count(shift))
+	}
+	return err
 }
 
 // count is the number of pages of a table with so many records.

@@ -104,6 +104,9 @@ func campaignKey(dst []byte, campaign int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(campaign)) //nolint:gosec // ids are positive
 }
 
+// pageKeyLen is campaign and page.
+const pageKeyLen = 8 + 4
+
 func pageKey(dst []byte, campaign int64, page uint32) []byte {
 	return binary.BigEndian.AppendUint32(campaignKey(dst, campaign), page)
 }

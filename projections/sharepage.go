@@ -115,15 +115,34 @@ func (c *campaign) noteShare(pg uint32, v *share) {
 // them from the store; that happens when their number has grown by a sixth.
 func (c *campaign) rebuildShares(watermarkMS int64) {
 	c.shareIDs.prepare(c.shareIDs.live+1, c.shares.next)
-	scratch := new(sharePage)
-	for pg := c.shareFloor; pg < uint32(len(c.shares.pages)); pg++ { //nolint:gosec // pages are few
-		if !before(watermarkMS, c.shareInfo[pg].until) {
-			continue
+	absent := false
+	for pg, p := range c.shares.pages {
+		switch {
+		case !before(watermarkMS, c.shareInfo[pg].until):
+		case p == nil:
+			absent = true
+		default:
+			c.indexShares(uint32(pg), p, watermarkMS)
 		}
-		for i, v := range c.shares.peek(pg, scratch) {
-			if v.lives(watermarkMS) {
-				c.shareIDs.add(v.spread(), pg<<shareShift|uint32(i))
-			}
+	}
+	if !absent {
+		return
+	}
+	err := c.shares.scan(func(pg uint32, _ pageMeta, p *sharePage) (bool, error) {
+		if int(pg) < len(c.shares.pages) && c.shares.pages[pg] == nil {
+			c.indexShares(pg, p, watermarkMS)
+		}
+		return false, nil
+	})
+	if err != nil {
+		c.fail(err)
+	}
+}
+
+func (c *campaign) indexShares(pg uint32, p *sharePage, watermarkMS int64) {
+	for i := range p {
+		if p[i].lives(watermarkMS) {
+			c.shareIDs.add(p[i].spread(), pg<<shareShift|uint32(i))
 		}
 	}
 }

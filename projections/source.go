@@ -43,5 +43,5 @@ const dayMS = 24 * 60 * 60 * 1000
 
 // dayOf is the day since 1970 that a time falls into, as touches are kept; they end in 2149.
 func dayOf(timeMS int64) uint16 {
-	return uint16(min(timeMS/dayMS, math.MaxUint16)) //nolint:gosec // bounded, times are positive
+	return uint16(min(max(timeMS, 0)/dayMS, math.MaxUint16))
 }

@@ -17,11 +17,15 @@ type Stats struct {
 	Duplicates int64
 	Rewards    int64
 	Depth      [StatsDepths + 1]int64 // accepted joins by depth, from 1
-	Coupons    [9]int64               // by pb.CouponState: how many stand there now
-	Vouchers   [5]int64               // by pb.VoucherState: how many stand there now
+	MaxDepth   int64
+	Coupons    [9]int64 // by pb.CouponState: how many stand there now
+	Vouchers   [5]int64 // by pb.VoucherState: how many stand there now
 }
 
-func (t *Stats) join(depth uint32) { t.Depth[min(depth, StatsDepths)]++ }
+func (t *Stats) join(depth uint32) {
+	t.Depth[min(depth, StatsDepths)]++
+	t.MaxDepth = max(t.MaxDepth, int64(depth))
+}
 
 func (t *Stats) refused(r schemas.Reason) error {
 	if r < 1 || int(r) >= len(t.Refused) {
@@ -55,6 +59,7 @@ func (t *Stats) Add(o *Stats) {
 	}
 	t.Duplicates += o.Duplicates
 	t.Rewards += o.Rewards
+	t.MaxDepth = max(t.MaxDepth, o.MaxDepth)
 }
 
 func (t *Stats) fields() [5][]int64 {
@@ -62,7 +67,7 @@ func (t *Stats) fields() [5][]int64 {
 }
 
 func (t *Stats) appendTo(dst []byte) []byte {
-	dst = appendInt(appendInt(dst, t.Duplicates), t.Rewards)
+	dst = appendInt(appendInt(appendInt(dst, t.Duplicates), t.Rewards), t.MaxDepth)
 	for _, field := range t.fields() {
 		n := len(field)
 		for n > 0 && field[n-1] == 0 {
@@ -77,7 +82,7 @@ func (t *Stats) appendTo(dst []byte) []byte {
 }
 
 func (t *Stats) readFrom(r *recordReader) {
-	*t = Stats{Duplicates: r.int(), Rewards: r.int()}
+	*t = Stats{Duplicates: r.int(), Rewards: r.int(), MaxDepth: r.int()}
 	for _, field := range t.fields() {
 		n := r.small(int64(len(field)))
 		for i := range n {

@@ -68,6 +68,9 @@ func (c *campaign) tree(ord uint32) (Chain, bool) {
 	if p.ref[i]&ownBit == 0 || rec.parent != 0 {
 		return Chain{}, false
 	}
-	t := c.chain(rec.chain)
-	return Chain{Seed: t.seed, Size: int64(t.joins) + 1, Joins: int64(t.joins), Shares: int64(t.shares), MaxDepth: int32(t.maxDepth)}, true //nolint:gosec // as above
+	return c.chain(rec.chain).shown(), true
+}
+
+func (v *chain) shown() Chain {
+	return Chain{Seed: v.seed, Size: int64(v.joins) + 1, Joins: int64(v.joins), Shares: int64(v.shares), MaxDepth: int32(v.maxDepth)} //nolint:gosec // as above
 }

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -75,6 +74,24 @@ func (v *View) EachInviter(campaign int64, fn func(User) error) error {
 	return v.s.err
 }
 
+// EachChain goes through the chains of a campaign, by the fact that began them.
+func (v *View) EachChain(campaign int64, fn func(Chain) error) error {
+	c := v.s.campaign(campaign)
+	if c == nil {
+		return nil
+	}
+	for ch := uint32(1); ch < c.chains.next; ch++ {
+		t := c.chain(ch).shown()
+		if v.s.err != nil {
+			break
+		}
+		if err := fn(t); err != nil {
+			return err
+		}
+	}
+	return v.s.err
+}
+
 // Coupon is State.Coupon.
 func (v *View) Coupon(id schemas.CouponID) (*Coupon, bool, error) { return v.s.Coupon(id) }
 
@@ -107,20 +124,16 @@ func (v *View) find(id, user int64) (c *campaign, ord uint32, err error) {
 	if ord = c.findCold(user); ord != 0 || v.s.err != nil {
 		return c, ord, v.s.err
 	}
-	err = v.s.store.Scan(SpaceMembers, campaignKey(nil, id), func(key, value []byte) error {
-		p := new(memberPage)
-		if _, err := decodePage[memberPage](value, p); err != nil || len(key) != 12 {
-			return orElse(err, "%w: page key %x", errRecord, key)
-		}
-		p.each(binary.BigEndian.Uint32(key[8:]), func(at uint32, id int64) {
+	err = c.members.scan(func(pg uint32, _ pageMeta, p *memberPage) (bool, error) {
+		p.each(pg, func(at uint32, id int64) {
 			if id == user {
 				ord = at
 			}
 		})
 		if ord != 0 {
-			return errEnough
+			return false, errEnough
 		}
-		return nil
+		return false, nil
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
