@@ -1,9 +1,13 @@
 package processor
 
 import (
+	"errors"
+
 	"hongbao/internal/admission"
 	"hongbao/projections"
 )
+
+var errLeaseOld = errors.New("the lease was not confirmed lately, so this instance does not speak for the partition (X7)")
 
 // claimSource is what a partition's state tells Redis when Redis has forgotten (X10).
 type claimSource struct{ p *partition }
@@ -15,8 +19,17 @@ func (s claimSource) Claims(yield func(admission.Claim) error) error {
 	})
 }
 
-// Shares yields the accepted shares since an event time.
+// Shares yields the accepted shares since an event time. It is the last that the gate asks before it marks the
+// partition as rebuilt, which only its rightful owner may: a zombie lacks the newest facts (X7).
 func (s claimSource) Shares(sinceMS int64, yield func(admission.Share) error) error {
+	err := s.shares(sinceMS, yield)
+	if err == nil && !s.p.x.member.confirmedWithin(leaseFresh) {
+		return errLeaseOld
+	}
+	return err
+}
+
+func (s claimSource) shares(sinceMS int64, yield func(admission.Share) error) error {
 	return s.p.state.EachShareSince(sinceMS, func(sh projections.Share) error {
 		return yield(admission.Share{User: sh.User, EventTimeMS: sh.TimeMS, Event: sh.Event})
 	})

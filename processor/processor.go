@@ -178,6 +178,9 @@ func (x *Processor) drain(ctx context.Context) {
 	x.member.lease(func(p int32) { owned = append(owned, p) })
 	x.release(tails, owned)
 	x.member.drop(owned)
+	if err := x.cfg.Gate.Flush(tails); err != nil {
+		x.log.Warn("what Redis granted to refused events stays until its owner asks again", "rule", "X10", "error", err)
+	}
 	x.member.cl.Close()
 	bye, cancel2 := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel2()

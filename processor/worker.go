@@ -78,12 +78,15 @@ func (w *worker) run(ctx context.Context) error {
 			return w.rest()
 		case <-w.box.wake:
 		case <-w.owner.Wanted():
-			if _, err := w.owner.Rebuild(ctx); err != nil && ctx.Err() == nil {
-				w.log.Warn("rebuilding claims", "rule", "X10", "error", err)
-			}
+			w.rebuildClaims(ctx)
 		case <-timer.C:
 		}
 		for ctx.Err() == nil {
+			select {
+			case <-w.owner.Wanted(): // also when there is no idle moment
+				w.rebuildClaims(ctx)
+			default:
+			}
 			worked, err := w.turn(ctx)
 			if err != nil {
 				return err
@@ -93,6 +96,14 @@ func (w *worker) run(ctx context.Context) error {
 			}
 		}
 		timer.Reset(w.nextTimer())
+	}
+}
+
+// rebuildClaims writes the partition's claims into a Redis that has lost them, as long as it takes: Admit's
+// patience would begin it again and again.
+func (w *worker) rebuildClaims(ctx context.Context) {
+	if _, err := w.owner.Rebuild(ctx); err != nil && ctx.Err() == nil {
+		w.log.Warn("claims are not rebuilt yet", "rule", "X10", "partition", w.id, "error", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,22 +31,41 @@ type child struct {
 // newBenchWorkerCommand is what a bench runs beside itself: `run`, or `run` with claims granted in memory.
 func newBenchWorkerCommand(a *app) *cobra.Command {
 	var noClaims bool
+	var profile string
 	cmd := &cobra.Command{
 		Use: "worker", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if noClaims {
 				a.claims = admission.NewMemory(nil)
 			}
-			return a.serve(cmd.Context())
+			return profiled(profile, func() error { return a.serve(cmd.Context()) })
 		},
 	}
 	addFlags(cmd.Flags(), "listen", "campaigns", "pin", "issue-rate")
+	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of the whole run here")
 	cmd.Flags().BoolVar(&noClaims, "no-claims", false, "grant claims and shares in memory, to measure what Redis costs")
 	return cmd
 }
 
+// profiled runs fn under a CPU profile, if a file is named.
+func profiled(file string, fn func() error) error {
+	if file == "" {
+		return fn()
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = fn()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
+}
+
 // startChild runs the worker with this process's settings on a free port.
-func (a *app) startChild(ctx context.Context, campaign string, noClaims bool) (*child, error) {
+func (a *app) startChild(ctx context.Context, campaign, profile string, noClaims bool) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -53,7 +73,7 @@ func (a *app) startChild(ctx context.Context, campaign string, noClaims bool) (*
 	c := &child{began: time.Now()}
 	c.cmd = exec.CommandContext(ctx, self, "bench", "worker", "--campaigns", campaign, "--listen", "127.0.0.1:0", "--no-claims="+strconv.FormatBool(noClaims),
 		"--brokers", strings.Join(a.cfg.Brokers, ","), "--redis", a.cfg.Redis, "--group", a.cfg.Group, "--instance", a.cfg.Instance,
-		"--data", a.cfg.Data, "--prefix", a.cfg.Prefix, "--log-format", "json")
+		"--data", a.cfg.Data, "--cpuprofile", profile, "--prefix", a.cfg.Prefix, "--log-format", "json")
 	c.cmd.Env = a.env
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	log, err := c.cmd.StderrPipe()

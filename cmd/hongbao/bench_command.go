@@ -32,6 +32,7 @@ type bench struct {
 	seed     uint64
 	rates    []int
 	seconds  int
+	profile  string // file for a CPU profile of the worker
 }
 
 func newBenchCommand(a *app) *cobra.Command {
@@ -43,6 +44,7 @@ func newBenchCommand(a *app) *cobra.Command {
 func (b *bench) flags(cmd *cobra.Command) {
 	cmd.Flags().Int64Var(&b.events, "events", 5_000_000, "events to drain")
 	cmd.Flags().IntVar(&b.chains, "chains", 100_000, "invite chains, one of them with 20 % of the joins")
+	cmd.Flags().StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the worker here")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "of the generated campaign")
 }
 
@@ -66,7 +68,7 @@ consumer at each of --rates for --seconds, with claims in Redis and without. Top
 			if err != nil {
 				return err
 			}
-			if err := answer.measureMemory(b.seed); err != nil {
+			if err := answer.measureMemory(b); err != nil {
 				return err
 			}
 			return a.answer(answer, answer.print)

@@ -88,7 +88,7 @@ func (p *probe) fact(r *topiclog.Record, f *schemas.Fact) error {
 
 func (b *bench) latency(ctx context.Context, rate int, claims bool) (latencyAnswer, error) {
 	a := latencyAnswer{Rate: rate, Claims: claims}
-	c, err := b.startChild(ctx, b.campaign, !claims)
+	c, err := b.startChild(ctx, b.campaign, "", !claims)
 	if err != nil {
 		return a, err
 	}

@@ -1,4 +1,286 @@
 package main
 
-// measureMemory is filled in below the fold path.
-func (a *pipelineAnswer) measureMemory(seed uint64) error { return nil }
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+
+	"hongbao/projections"
+	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
+)
+
+// Sizes of the two measurements in memory.
+const (
+	edgesMeasured   = 5_000_000
+	foldWarmup      = 300_000 // events before allocations are counted: tables have grown, caches are warm
+	foldMeasured    = 300_000
+	sharersPerCent  = 18 // of the members of the real cascades share in turn
+	edgesPerFlush   = 1_000_000
+	benchNowMS      = 1_790_000_000_000
+	benchCodeEndS   = 4_000_000_000
+	factArenaEvents = 500 // events whose facts share an arena, as in a step
+)
+
+// measureMemory measures what needs no Kafka: bytes per edge of the hot graph, allocations on the fold path.
+func (a *pipelineAnswer) measureMemory(b *bench) error {
+	var err error
+	if a.BytesPerEdge, err = bytesPerEdge(b.seed); err != nil {
+		return err
+	}
+	a.AllocsPerEvent, err = b.allocsPerEvent()
+	return err
+}
+
+// nothing is a store that holds nothing, and a writer that forgets: only memory is measured.
+type nothing struct{}
+
+func (nothing) Get(projections.Space, []byte, []byte) ([]byte, bool, error) { return nil, false, nil }
+func (nothing) Scan(projections.Space, []byte, func(k, v []byte) error) error {
+	return nil
+}
+func (nothing) Set(projections.Space, []byte, []byte) {}
+func (nothing) Delete(projections.Space, []byte)      {}
+
+// openBenchState is an empty partition with the bench's campaign in force.
+func openBenchState() (*projections.State, error) {
+	s, err := projections.Open(nothing{}, projections.Config{})
+	if err != nil {
+		return nil, err
+	}
+	c, err := schemas.ParseCampaign("bench_campaign.yaml", benchCampaign)
+	if err != nil {
+		return nil, err
+	}
+	f := schemas.Fact{Seq: 1, Kind: schemas.FactCampaignActivated, Rare: &pb.Fact{Seq: 1, Body: &pb.Fact_CampaignActivated{
+		CampaignActivated: &pb.CampaignActivated{Campaign: c.ID, Version: c.Version, Sha256: c.SHA256[:], Text: string(c.Text)},
+	}}}
+	return s, s.Fold(&f)
+}
+
+// edges grows invite graphs of random 63-bit ids, one share per inviter, in as many states as there are partitions.
+type edges struct {
+	states  [partitions]*projections.State
+	seqs    [partitions]int64
+	sharers [partitions][][2]int64 // user, chain
+	rng     *rand.Rand
+	event   schemas.Event
+	fact    schemas.Fact
+	id      []byte
+	n       int64
+}
+
+// bytesPerEdge is (heap after GC with the graphs - heap after GC without them) / edges: id index, members,
+// inviters with their counters, shares and chains included.
+func bytesPerEdge(seed uint64) (float64, error) {
+	g := &edges{rng: rand.New(rand.NewPCG(seed, 1))}
+	for i := range g.states {
+		var err error
+		if g.states[i], err = openBenchState(); err != nil {
+			return 0, err
+		}
+		g.seqs[i] = 1
+	}
+	for i := range edgesMeasured {
+		if err := g.grow(i % partitions); err != nil {
+			return 0, err
+		}
+		if i%edgesPerFlush == edgesPerFlush-1 {
+			if err := g.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	g.sharers = [partitions][][2]int64{}
+	with := heapBytes()
+	g.states = [partitions]*projections.State{}
+	return float64(with-heapBytes()) / edgesMeasured, nil
+}
+
+func heapBytes() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // far below 2^63
+}
+
+func (g *edges) grow(p int) error {
+	if len(g.sharers[p]) == 0 || g.rng.IntN(50) == 0 {
+		seed := g.rng.Int64()>>1 | 1
+		if err := g.put(p, schemas.EventShare, seed, 0, seed); err != nil {
+			return err
+		}
+		g.sharers[p] = append(g.sharers[p], [2]int64{seed, seed})
+	}
+	by := g.sharers[p][g.rng.IntN(len(g.sharers[p]))]
+	user := g.rng.Int64()>>1 | 1
+	if err := g.put(p, schemas.EventJoin, user, by[0], by[1]); err != nil {
+		return err
+	}
+	if g.rng.IntN(100) >= sharersPerCent {
+		return nil
+	}
+	g.sharers[p] = append(g.sharers[p], [2]int64{user, by[1]})
+	return g.put(p, schemas.EventShare, user, 0, by[1])
+}
+
+func (g *edges) put(p int, kind schemas.EventKind, user, inviter, chain int64) error {
+	g.n++
+	g.id = strconv.AppendInt(g.id[:0], g.n, 10)
+	g.event = schemas.Event{
+		Kind: kind, Source: []byte("bench"), ID: g.id, TimeMS: benchNowMS, Offset: g.n, Campaign: 1, Chain: chain,
+		User: user, Inviter: inviter, Code: schemas.CodeGood, CodeExpiresS: benchCodeEndS,
+	}
+	g.seqs[p]++
+	outcome := g.states[p].Decide(&g.event, projections.Answer{Claim: projections.Yes, Share: projections.Yes}, &g.fact.Verdict)
+	if outcome != projections.Accept {
+		return fmt.Errorf("an edge of the memory measurement got outcome %d (%s)", outcome, g.fact.Verdict.Reason)
+	}
+	g.fact.Kind, g.fact.Rare, g.fact.Seq = outcome.Kind(), nil, g.seqs[p]
+	return g.states[p].Fold(&g.fact)
+}
+
+func (g *edges) flush() error {
+	for _, s := range g.states {
+		if err := s.Flush(nothing{}); err != nil {
+			return err
+		}
+		s.Evict()
+	}
+	return nil
+}
+
+// benchRecord is one record of the stream, kept.
+type benchRecord struct {
+	value   []byte
+	headers []schemasHeader
+}
+
+type schemasHeader struct {
+	key   string
+	value []byte
+}
+
+// foldPath is what a worker does with an event between Kafka and the outbox, without either.
+type foldPath struct {
+	state    *projections.State
+	decoder  schemas.Decoder
+	verifier *schemas.CodeVerifier
+	events   [factArenaEvents]schemas.Event
+	bad      [factArenaEvents]bool
+	fact     schemas.Fact
+	command  schemas.Command
+	arena    []byte
+	scratch  []byte
+	hash     schemas.Hash
+	seq      int64
+}
+
+// allocsPerEvent counts allocations of decode, verify, probe, decide, fold, encode and hash.
+func (b *bench) allocsPerEvent() (float64, error) {
+	records, err := b.keep(foldWarmup + foldMeasured)
+	if err != nil {
+		return 0, err
+	}
+	keys, err := b.cfg.loadCodeKeys()
+	if err != nil {
+		return 0, err
+	}
+	p := &foldPath{verifier: schemas.NewCodeVerifier(keys), seq: 1}
+	if p.state, err = openBenchState(); err != nil {
+		return 0, err
+	}
+	var before, after runtime.MemStats
+	for i, run := range [][]benchRecord{records[:foldWarmup], records[foldWarmup:]} {
+		if i == 1 {
+			runtime.ReadMemStats(&before)
+		}
+		for chunk := range slices.Chunk(run, factArenaEvents) {
+			if err := p.step(chunk); err != nil {
+				return 0, err
+			}
+		}
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / foldMeasured, nil
+}
+
+// keep generates records that decode: a dead letter is off the fold path, and may allocate.
+func (b *bench) keep(n int) ([]benchRecord, error) {
+	stream, err := b.stream(int64(n)+int64(n)/10, b.seed)
+	if err != nil {
+		return nil, err
+	}
+	var d schemas.Decoder
+	var e schemas.Event
+	kept := make([]benchRecord, 0, n)
+	for r := range stream.Records() {
+		k := benchRecord{value: r.Value}
+		d.Reset()
+		for _, h := range r.Headers {
+			k.headers = append(k.headers, schemasHeader{h.Key, h.Value})
+			d.Header(h.Key, h.Value)
+		}
+		if d.Event(r.Value, &e) != nil {
+			continue
+		}
+		if kept = append(kept, k); len(kept) == n {
+			return kept, nil
+		}
+	}
+	return nil, errors.New("the generated stream is too short")
+}
+
+func (p *foldPath) step(records []benchRecord) error {
+	p.arena = append(p.arena[:0], p.hash[:]...)
+	for i := range records {
+		p.decoder.Reset()
+		for _, h := range records[i].headers {
+			p.decoder.Header(h.key, h.value)
+		}
+		e := &p.events[i]
+		if err := p.decoder.Event(records[i].value, e); err != nil {
+			return err
+		}
+		p.verifier.VerifyEvent(e)
+		p.state.Probe(e)
+	}
+	p.state.EndProbe()
+	for i := range records {
+		if err := p.rule(&p.events[i]); err != nil {
+			return err
+		}
+	}
+	p.hash = schemas.HashStep(p.arena)
+	return p.flushSometimes()
+}
+
+func (p *foldPath) rule(e *schemas.Event) error {
+	outcome := p.state.Decide(e, projections.Answer{Claim: projections.Yes, Share: projections.Yes}, &p.fact.Verdict)
+	if outcome.Kind() == 0 {
+		return nil // an unknown campaign: a dead letter
+	}
+	p.seq++
+	p.fact.Kind, p.fact.Rare, p.fact.Seq = outcome.Kind(), nil, p.seq
+	p.scratch = schemas.AppendFact(p.scratch[:0], &p.fact)
+	p.arena = schemas.AppendHashed(p.arena, p.scratch)
+	v := &p.fact.Verdict
+	for i := range v.Rewards {
+		r := &v.Rewards[i]
+		p.command = schemas.Command{CouponID: r.CouponID, HasCouponID: true, Campaign: v.Campaign, Chain: v.Chain, Beneficiary: r.Beneficiary, Coupon: r.Coupon, Rule: r.Rule, FactSeq: p.seq}
+		p.scratch = schemas.AppendCommand(p.scratch[:0], &p.command)
+	}
+	return p.state.Fold(&p.fact)
+}
+
+// flushSometimes writes the nodes as a worker does about once a second.
+func (p *foldPath) flushSometimes() error {
+	if p.seq%100_000 >= factArenaEvents {
+		return nil
+	}
+	return p.state.Flush(nothing{})
+}

@@ -62,7 +62,7 @@ func (b *bench) drain(ctx context.Context) (pipelineAnswer, error) {
 		return pipelineAnswer{}, err
 	}
 	a := pipelineAnswer{Events: b.events, Chains: min(b.chains, int(b.events/20)), GenEPS: float64(b.events) / time.Since(began).Seconds()}
-	c, err := b.startChild(ctx, b.campaign, false)
+	c, err := b.startChild(ctx, b.campaign, b.profile, false)
 	if err != nil {
 		return a, err
 	}

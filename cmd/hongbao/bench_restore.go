@@ -31,7 +31,7 @@ func (b *bench) restore(ctx context.Context) (restoreAnswer, error) {
 	if err := os.RemoveAll(b.cfg.Data); err != nil {
 		return restoreAnswer{}, err
 	}
-	c, err := b.startChild(ctx, b.campaign, false)
+	c, err := b.startChild(ctx, b.campaign, b.profile, false)
 	if err != nil {
 		return restoreAnswer{}, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -86,6 +87,7 @@ func (c *Config) redisParts(p *processor.Config, claims *admission.Memory, log *
 		return nil, nil, err
 	}
 	options.ContextTimeoutEnabled = true
+	redis.SetLogger(redisLogger{log})
 	if p.Gate, err = admission.New(admission.Config{
 		Redis: options, Memory: claims, Prefix: c.RedisTag(), Partitions: partitions, Logger: log,
 		Limit: admission.Limit{Count: c.ShareLimit.Count, WindowMS: c.ShareLimit.Window.Milliseconds()},
@@ -145,4 +147,12 @@ func (c *Config) loadCodeKeys() (*schemas.CodeKeys, error) {
 		return schemas.DemoCodeKeys(), nil
 	}
 	return schemas.ParseCodeKeys(origin, text)
+}
+
+// redisLogger takes what go-redis would write to standard error: failed dials, which the gate tells better.
+type redisLogger struct{ log *slog.Logger }
+
+// Printf is go-redis's logging port.
+func (l redisLogger) Printf(_ context.Context, format string, args ...any) {
+	l.log.Debug("redis client: " + fmt.Sprintf(format, args...))
 }
