@@ -112,8 +112,11 @@ func (a *app) mintCode(c schemas.Code, expires string) error {
 func (a *app) codeExpiry(campaign int64, expires string) (int64, error) {
 	if expires != "" {
 		at, err := time.Parse(time.RFC3339, expires)
-		if err != nil || at.Unix() < 1 {
-			return 0, fmt.Errorf("--expires %q: want an RFC 3339 time after 1970, such as 2026-12-01T00:00:00+08:00", expires)
+		if err != nil {
+			return 0, fmt.Errorf("--expires %q: want an RFC 3339 time, such as 2026-12-01T00:00:00+08:00", expires)
+		}
+		if !at.After(time.Now()) {
+			return 0, fmt.Errorf("--expires %q is past: such a code admits nobody", expires)
 		}
 		return at.Unix(), nil
 	}
