@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"log/slog"
 	"os"
@@ -28,19 +29,32 @@ import (
 
 const testPartitions = 16
 
+// patience bounds a wait in a test; nothing is asserted about how long something took.
+const patience = 60 * time.Second
+
 // fleet is a set of topics with processes on it: embedded parts by default, real ones where
 // HONGBAO_TEST_BROKERS and HONGBAO_TEST_REDIS name them. Every fleet has topics, group and keys of its own.
 type fleet struct {
-	t       testing.TB
-	brokers []string
-	redis   string
-	prefix  string
-	topics  *topiclog.Client
-	kafka   []kgo.Opt
-	rate    int
-	root    string // of the data directories; removed after every process has ended
-	procs   map[string]*process
+	t          testing.TB
+	brokers    []string
+	redis      string
+	prefix     string
+	partitions int32
+	topics     *topiclog.Client
+	kafka      []kgo.Opt
+	keys       *schemas.CodeKeys
+	campaigns  []*schemas.Campaign
+	rate       int
+	root       string // of the data directories; removed after every process has ended
+	procs      map[string]*process
 }
+
+// partitions makes a fleet of another size than 16.
+func partitions(n int32) func(*fleet) { return func(f *fleet) { f.partitions = n } }
+
+// ownRedis gives a fleet a Redis that it may empty: the embedded one, or where real parts are asked for a
+// redis-server of the test's own.
+func ownRedis(f *fleet) { f.redis = startRedisServer(f.t) }
 
 // process is one running Processor.
 type process struct {
@@ -49,17 +63,26 @@ type process struct {
 	done chan error
 }
 
-func newFleet(t testing.TB) *fleet {
+func newFleet(t testing.TB, options ...func(*fleet)) *fleet {
 	t.Helper()
-	f := &fleet{t: t, rate: 100_000, root: t.TempDir(), procs: map[string]*process{}}
+	f := &fleet{
+		t: t, partitions: testPartitions, rate: 100_000, root: t.TempDir(), procs: map[string]*process{},
+		keys: schemas.DemoCodeKeys(), campaigns: []*schemas.Campaign{schemas.DemoCampaign()},
+	}
 	var id [4]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		t.Fatal(err)
 	}
 	f.prefix = "t" + hex.EncodeToString(id[:]) + "."
-	f.brokers, f.redis = strings.Fields(os.Getenv("HONGBAO_TEST_BROKERS")), os.Getenv("HONGBAO_TEST_REDIS")
+	f.brokers = strings.Fields(os.Getenv("HONGBAO_TEST_BROKERS"))
+	for _, o := range options {
+		o(f)
+	}
+	if f.redis == "" {
+		f.redis = os.Getenv("HONGBAO_TEST_REDIS")
+	}
 	if len(f.brokers) == 0 || f.redis == "" {
-		c, err := embedded.Start(embedded.Config{Partitions: testPartitions})
+		c, err := embedded.Start(embedded.Config{Partitions: f.partitions})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,38 +94,68 @@ func newFleet(t testing.TB) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.topics.Close)
-	if _, err := f.topics.Create(t.Context(), topiclog.Options{Partitions: testPartitions, Dev: true}); err != nil {
+	if _, err := f.topics.Create(t.Context(), topiclog.Options{Partitions: f.partitions, Dev: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.stopAll)
 	return f
 }
 
+// spec is what a process needs to know of its fleet: a child process is told it as JSON.
+type spec struct {
+	Brokers       []string
+	Redis         string
+	Prefix, Group string
+	Instance, Dir string
+	Partitions    int32
+	Rate          int
+	client        *redis.Client
+	keys          *schemas.CodeKeys
+	campaigns     []*schemas.Campaign
+}
+
+func (f *fleet) spec(instance, dir string) *spec {
+	return &spec{
+		Brokers: f.brokers, Redis: f.redis, Prefix: f.prefix, Group: f.group(), Instance: instance, Dir: dir,
+		Partitions: f.partitions, Rate: f.rate, keys: f.keys, campaigns: f.campaigns,
+	}
+}
+
+// config makes the parts; the caller closes s.client after Run.
+func (s *spec) config() (processor.Config, error) {
+	options := &redis.Options{Addr: s.Redis, ContextTimeoutEnabled: true}
+	gate, err := admission.New(admission.Config{Redis: options, Prefix: s.Prefix, Partitions: s.Partitions})
+	if err != nil {
+		return processor.Config{}, err
+	}
+	s.client = redis.NewClient(options)
+	issuer, err := fsm.NewRedisIssuer(s.client, fsm.RedisConfig{Prefix: s.Prefix, Partitions: s.Partitions})
+	if err != nil {
+		return processor.Config{}, err
+	}
+	limiter, err := fsm.NewRedisLimiter(s.client, s.Prefix, fsm.Rate{PerSecond: s.Rate})
+	if err != nil {
+		return processor.Config{}, err
+	}
+	return processor.Config{
+		Brokers: s.Brokers, Prefix: s.Prefix, Group: s.Group, Instance: s.Instance, Partitions: s.Partitions,
+		Store:     eventstore.Config{Dir: s.Dir},
+		Campaigns: s.campaigns, CodeKeys: s.keys,
+		Gate: gate, Issuer: issuer, Stock: issuer, Limiter: limiter,
+	}, nil
+}
+
 // config is one process's configuration, with a data directory of its own.
 func (f *fleet) config(instance, dir string) processor.Config {
 	f.t.Helper()
-	options := &redis.Options{Addr: f.redis, ContextTimeoutEnabled: true}
-	gate, err := admission.New(admission.Config{Redis: options, Prefix: f.prefix, Partitions: testPartitions})
+	s := f.spec(instance, dir)
+	cfg, err := s.config()
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	client := redis.NewClient(options)
-	f.t.Cleanup(func() { _ = client.Close() })
-	issuer, err := fsm.NewRedisIssuer(client, fsm.RedisConfig{Prefix: f.prefix, Partitions: testPartitions})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	limiter, err := fsm.NewRedisLimiter(client, f.prefix, fsm.Rate{PerSecond: f.rate})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return processor.Config{
-		Brokers: f.brokers, Kafka: f.kafka, Prefix: f.prefix, Group: f.group(), Instance: instance, Partitions: testPartitions,
-		Store:     eventstore.Config{Dir: dir},
-		Campaigns: []*schemas.Campaign{schemas.DemoCampaign()}, CodeKeys: schemas.DemoCodeKeys(),
-		Gate: gate, Issuer: issuer, Stock: issuer, Limiter: limiter,
-		Logger: testLogger(f.t),
-	}
+	f.t.Cleanup(func() { _ = s.client.Close() })
+	cfg.Kafka, cfg.Logger = f.kafka, testLogger(f.t)
+	return cfg
 }
 
 func (f *fleet) group() string { return "g" + f.prefix }
@@ -139,10 +192,14 @@ func (f *fleet) end(instance string) {
 	f.t.Helper()
 	p := f.procs[instance]
 	delete(f.procs, instance)
-	p.stop()
-	if err := <-p.done; err != nil {
+	if err := p.end(); err != nil {
 		f.t.Errorf("process %s: %v", instance, err)
 	}
+}
+
+func (p *process) end() error {
+	p.stop()
+	return <-p.done
 }
 
 func (f *fleet) stopAll() {
@@ -178,13 +235,10 @@ func (f *fleet) verified(patience time.Duration) *verify.Report {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := verify.Run(ctx, verify.Config{Log: verify.OnKafka(f.topics), Group: f.group(), Keys: schemas.DemoCodeKeys()})
-		if err != nil {
-			f.t.Fatal(err)
-		}
+		r := f.report()
 		if r.OK || len(r.Broken) > 0 {
 			return r
 		}
@@ -194,4 +248,52 @@ func (f *fleet) verified(patience time.Duration) *verify.Report {
 		case <-tick.C:
 		}
 	}
+}
+
+// report is what verify says now.
+func (f *fleet) report() *verify.Report {
+	f.t.Helper()
+	r, err := verify.Run(f.t.Context(), verify.Config{Log: verify.OnKafka(f.topics), Group: f.group(), Keys: f.keys})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+// mustVerify is verified where anything but OK ends the test.
+func (f *fleet) mustVerify() *verify.Report {
+	f.t.Helper()
+	r := f.verified(patience)
+	if !r.OK {
+		f.t.Fatalf("verify: lag %d, open %d, broken %d: %v", r.Lag, r.Open, r.BrokenTotal, r.Broken)
+	}
+	return r
+}
+
+// await waits until what holds; it ends the test when patience is over.
+func (f *fleet) await(what string, holds func() bool) {
+	f.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	for !holds() {
+		select {
+		case <-over.C:
+			f.t.Fatalf("still waiting after %s: %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// working waits until the processes together work on n partitions.
+func (f *fleet) working(n int, ps ...*process) {
+	f.t.Helper()
+	f.await(fmt.Sprintf("%d processes to work on %d partitions", len(ps), n), func() bool {
+		have := 0
+		for _, p := range ps {
+			have += len(p.x.Status().Working)
+		}
+		return have == n
+	})
 }

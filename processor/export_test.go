@@ -1,0 +1,37 @@
+package processor
+
+import (
+	"log/slog"
+
+	"hongbao/eventstore"
+	"hongbao/internal/topiclog"
+	"hongbao/projections"
+	"hongbao/schemas"
+)
+
+// StateOf opens the state of a stopped partition as a takeover does: nodes, then the kept outbox entries.
+func StateOf(store *eventstore.Partition) (*projections.State, error) {
+	p := &partition{x: &Processor{}, store: store, log: slog.New(slog.DiscardHandler)}
+	err := p.openState()
+	return p.state, err
+}
+
+// Folding is a fold of facts from zero, in memory alone.
+type Folding struct {
+	State *projections.State
+	fact  schemas.Fact
+}
+
+// NewFolding begins with an empty state.
+func NewFolding() (*Folding, error) {
+	s, err := projections.Open(nothing{}, projections.Config{})
+	return &Folding{State: s}, err
+}
+
+// Fold folds the next fact.
+func (f *Folding) Fold(r *topiclog.Record) error {
+	if err := f.fact.Decode(r.Value); err != nil {
+		return err
+	}
+	return f.State.Fold(&f.fact)
+}
