@@ -86,7 +86,7 @@ func Start(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	redis, err := startRedis(cfg.RedisListen)
+	redis, err := startRedis(cfg.RedisListen, expiryTick)
 	if err != nil {
 		kafka.Close()
 		return nil, err

@@ -154,8 +154,13 @@ func TestRedisPassesForReal(t *testing.T) {
 
 func TestRedisKeysExpireByTheClock(t *testing.T) {
 	t.Parallel()
-	ctx, c := testContext(t), start(t, Config{})
-	cl := goredis.NewClient(&goredis.Options{Addr: c.RedisAddr()})
+	ctx := testContext(t)
+	r, err := startRedis("127.0.0.1:0", time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.close)
+	cl := goredis.NewClient(&goredis.Options{Addr: r.addr})
 	defer cl.Close()
 	if err := cl.Set(ctx, "key", "value", time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
