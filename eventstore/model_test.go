@@ -48,7 +48,10 @@ type modelEntry struct {
 	text      string
 }
 
-const versionKey = "version"
+const (
+	versionKey = "version"
+	keyCount   = 40
+)
 
 func (v *version) clone() *version {
 	c := *v
@@ -65,6 +68,7 @@ type player struct {
 	p         *Partition
 	now       *version
 	versions  int
+	valueMax  int  // bytes of a value
 	history   byte // changes when facts take another way, so that a seq has another hash
 	published int64
 	marks     []mark
@@ -82,7 +86,7 @@ type player struct {
 
 func newPlayer(t *testing.T, seed uint64, cfg Config) *player {
 	return &player{
-		t: t, rng: rand.New(rand.NewPCG(seed, 0)), cfg: cfg, history: 'a',
+		t: t, rng: rand.New(rand.NewPCG(seed, 0)), cfg: cfg, valueMax: 2000, history: 'a',
 		now:  &version{keys: map[string]string{}, bounds: map[int64]schemas.Hash{}},
 		kept: map[mark][]*version{}, snapshots: map[*Snapshot]*version{},
 		started: func(*version) {}, durable: func() {}, failed: func(err error) { t.Helper(); t.Fatal(err) },
@@ -134,28 +138,27 @@ func (pl *player) must(err error) {
 
 // step is one random call.
 func (pl *player) step() {
-	switch n := pl.rng.IntN(100); {
-	case n < 60:
+	switch n := pl.rng.IntN(200); {
+	case n < 140:
 		pl.commit()
-	case n < 65:
+	case n < 146:
 		pl.nodes()
-	case n < 72:
+	case n < 150:
 		pl.restore()
-	case n < 82:
-		pl.published = max(pl.published, pl.someBoundary())
-		pl.p.Published(pl.published)
-	case n < 88:
+	case n < 168:
+		pl.publish()
+	case n < 182:
 		pl.checkpoint()
-	case n < 91:
+	case n < 185:
 		pl.rollback()
-	case n < 92:
+	case n < 186:
 		pl.reset()
-	case n < 94:
+	case n < 188:
 		pl.must(pl.p.Close())
 		pl.snapshots = map[*Snapshot]*version{}
 		pl.durable()
 		pl.open()
-	case n < 96:
+	case n < 190:
 		pl.close()
 		pl.open()
 	default:
@@ -166,13 +169,13 @@ func (pl *player) step() {
 // change fills a batch with random sets and deletes.
 func (pl *player) change(b *Batch, v *version) {
 	for range pl.rng.IntN(8) {
-		key := fmt.Sprint("k", pl.rng.IntN(40))
+		key := fmt.Sprint("k", pl.rng.IntN(keyCount))
 		if pl.rng.IntN(4) == 0 {
 			b.Delete(0x40, []byte(key))
 			delete(v.keys, key)
 			continue
 		}
-		value := make([]byte, pl.rng.IntN(2000))
+		value := make([]byte, pl.rng.IntN(pl.valueMax))
 		for i := range value {
 			value[i] = byte('a' + pl.rng.IntN(26))
 		}
@@ -245,6 +248,11 @@ func (pl *player) someBoundary() int64 {
 		return 0
 	}
 	return seqs[pl.rng.IntN(len(seqs))]
+}
+
+func (pl *player) publish() {
+	pl.published = max(pl.published, pl.someBoundary())
+	pl.p.Published(pl.published)
 }
 
 func (pl *player) checkpoint() {
@@ -348,6 +356,20 @@ func compareKeys(t *testing.T, scan scanFn, v *version) {
 	}
 }
 
+// compareGets looks every key of the test up.
+func compareGets(t *testing.T, p *Partition, v *version) {
+	t.Helper()
+	var buf []byte
+	for i := range keyCount {
+		key := fmt.Sprint("k", i)
+		value, ok, err := p.Get(0x40, []byte(key), buf)
+		if want, exists := v.keys[key]; string(value) != want || ok != exists || err != nil {
+			t.Fatalf("version %d: get %s: %.20q, %v, %v; the model has %.20q, %v", v.n, key, value, ok, err, want, exists)
+		}
+		buf = value
+	}
+}
+
 // check compares everything that the partition can tell with the model.
 func (pl *player) check() {
 	pl.t.Helper()
@@ -369,6 +391,7 @@ func comparePartition(t *testing.T, p *Partition, v *version) {
 		t.Fatalf("version %d: last %+v, nodes %d; the model has %+v, %d", v.n, p.Last(), p.NodesSeq(), v.last, v.nodes)
 	}
 	compareKeys(t, p.Scan, v)
+	compareGets(t, p, v)
 	if p.deleted > v.gone {
 		t.Fatalf("version %d: entries up to %d are deleted, of which those above %d are not published or have unwritten nodes (X2)", v.n, p.deleted, v.gone)
 	}

@@ -249,15 +249,7 @@ func spoil(t *testing.T, fs vfs.FS, dir, word string) (n int) {
 			continue
 		}
 		path := fs.PathJoin(dir, name)
-		f, err := fs.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(f)
-		_ = f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := readFile(t, fs, path)
 		for i := len(text) / 4; i < len(text)*3/4; i++ {
 			text[i] ^= 0x55
 		}
@@ -269,4 +261,17 @@ func spoil(t *testing.T, fs vfs.FS, dir, word string) (n int) {
 		}
 	}
 	return n
+}
+
+func readFile(t *testing.T, fs vfs.FS, path string) []byte {
+	t.Helper()
+	f, err := fs.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
