@@ -62,13 +62,12 @@ consumer at each of --rates for --seconds, with claims in Redis and without. Top
 				if answer, err = b.drain(ctx); err != nil {
 					return err
 				}
-				answer.Latency, err = b.latencies(ctx)
-				return err
+				if answer.Latency, err = b.latencies(ctx); err != nil {
+					return err
+				}
+				return answer.measureMemory(b)
 			})
 			if err != nil {
-				return err
-			}
-			if err := answer.measureMemory(b); err != nil {
 				return err
 			}
 			return a.answer(answer, answer.print)

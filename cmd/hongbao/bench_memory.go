@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 
+	"hongbao/eventstore"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -28,14 +30,14 @@ const (
 // measureMemory measures what needs no Kafka: bytes per edge of the hot graph, allocations on the fold path.
 func (a *pipelineAnswer) measureMemory(b *bench) error {
 	var err error
-	if a.BytesPerEdge, err = bytesPerEdge(b.seed); err != nil {
+	if a.BytesPerEdge, err = bytesPerEdge(filepath.Join(b.dir, "graph"), b.seed); err != nil {
 		return err
 	}
 	a.AllocsPerEvent, err = b.allocsPerEvent()
 	return err
 }
 
-// nothing is a store that holds nothing, and a writer that forgets: only memory is measured.
+// nothing is a store that holds nothing, and a writer that forgets.
 type nothing struct{}
 
 func (nothing) Get(projections.Space, []byte, []byte) ([]byte, bool, error) { return nil, false, nil }
@@ -45,9 +47,39 @@ func (nothing) Scan(projections.Space, []byte, func(k, v []byte) error) error {
 func (nothing) Set(projections.Space, []byte, []byte) {}
 func (nothing) Delete(projections.Space, []byte)      {}
 
+// kept is a real store of one partition: pages that leave memory are read back from it.
+type kept struct {
+	*eventstore.Partition
+	batch *eventstore.Batch
+}
+
+func (k *kept) Get(space projections.Space, key, dst []byte) ([]byte, bool, error) {
+	return k.Partition.Get(byte(space), key, dst)
+}
+
+func (k *kept) Scan(space projections.Space, prefix []byte, fn func(key, value []byte) error) error {
+	return k.Partition.Scan(byte(space), prefix, fn)
+}
+func (k *kept) Set(space projections.Space, key, value []byte) { k.batch.Set(byte(space), key, value) }
+func (k *kept) Delete(space projections.Space, key []byte)     { k.batch.Delete(byte(space), key) }
+
+// flush writes the state as a restore does: there is no outbox here.
+func (k *kept) flush(s *projections.State) error {
+	k.batch = k.Begin()
+	k.batch.Boundary(eventstore.Boundary{Seq: s.Seq()})
+	if err := s.Flush(k); err != nil {
+		return err
+	}
+	if err := k.batch.CommitRestored(); err != nil {
+		return err
+	}
+	s.Evict()
+	return nil
+}
+
 // openBenchState is an empty partition with the bench's campaign in force.
-func openBenchState() (*projections.State, error) {
-	s, err := projections.Open(nothing{}, projections.Config{})
+func openBenchState(store projections.Store) (*projections.State, error) {
+	s, err := projections.Open(store, projections.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +97,7 @@ func openBenchState() (*projections.State, error) {
 type edges struct {
 	states  [partitions]*projections.State
 	seqs    [partitions]int64
+	stores  [partitions]*kept
 	sharers [partitions][][2]int64 // user, chain
 	rng     *rand.Rand
 	event   schemas.Event
@@ -74,15 +107,23 @@ type edges struct {
 }
 
 // bytesPerEdge is (heap after GC with the graphs - heap after GC without them) / edges: id index, members,
-// inviters with their counters, shares and chains included.
-func bytesPerEdge(seed uint64) (float64, error) {
+// inviters with their counters, shares and chains included. What is on disk, in dir, is not.
+func bytesPerEdge(dir string, seed uint64) (_ float64, err error) {
+	store, err := eventstore.Open(eventstore.Config{Dir: dir, Partitions: partitions})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	g := &edges{rng: rand.New(rand.NewPCG(seed, 1))}
 	for i := range g.states {
-		var err error
-		if g.states[i], err = openBenchState(); err != nil {
+		p, err := store.Partition(int32(i)) //nolint:gosec // below partitions
+		if err != nil {
 			return 0, err
 		}
-		g.seqs[i] = 1
+		g.stores[i], g.seqs[i] = &kept{Partition: p}, 1
+		if g.states[i], err = openBenchState(g.stores[i]); err != nil {
+			return 0, err
+		}
 	}
 	for i := range edgesMeasured {
 		if err := g.grow(i % partitions); err != nil {
@@ -138,18 +179,17 @@ func (g *edges) put(p int, kind schemas.EventKind, user, inviter, chain int64) e
 	g.seqs[p]++
 	outcome := g.states[p].Decide(&g.event, projections.Answer{Claim: projections.Yes, Share: projections.Yes}, &g.fact.Verdict)
 	if outcome != projections.Accept {
-		return fmt.Errorf("an edge of the memory measurement got outcome %d (%s)", outcome, g.fact.Verdict.Reason)
+		return fmt.Errorf("edge %d of the memory measurement got outcome %d (%s): %w", g.n, outcome, g.fact.Verdict.Reason, g.states[p].Err())
 	}
 	g.fact.Kind, g.fact.Rare, g.fact.Seq = outcome.Kind(), nil, g.seqs[p]
 	return g.states[p].Fold(&g.fact)
 }
 
 func (g *edges) flush() error {
-	for _, s := range g.states {
-		if err := s.Flush(nothing{}); err != nil {
+	for i, s := range g.states {
+		if err := g.stores[i].flush(s); err != nil {
 			return err
 		}
-		s.Evict()
 	}
 	return nil
 }
@@ -180,7 +220,8 @@ type foldPath struct {
 	seq      int64
 }
 
-// allocsPerEvent counts allocations of decode, verify, probe, decide, fold, encode and hash.
+// allocsPerEvent counts allocations of decode, verify, probe, decide, fold, encode and hash: what is left are the
+// pages that the tables grow by.
 func (b *bench) allocsPerEvent() (float64, error) {
 	records, err := b.keep(foldWarmup + foldMeasured)
 	if err != nil {
@@ -191,12 +232,15 @@ func (b *bench) allocsPerEvent() (float64, error) {
 		return 0, err
 	}
 	p := &foldPath{verifier: schemas.NewCodeVerifier(keys), seq: 1}
-	if p.state, err = openBenchState(); err != nil {
+	if p.state, err = openBenchState(nothing{}); err != nil {
 		return 0, err
 	}
 	var before, after runtime.MemStats
 	for i, run := range [][]benchRecord{records[:foldWarmup], records[foldWarmup:]} {
 		if i == 1 {
+			if err := p.state.Flush(nothing{}); err != nil {
+				return 0, err
+			}
 			runtime.ReadMemStats(&before)
 		}
 		for chunk := range slices.Chunk(run, factArenaEvents) {
@@ -256,7 +300,7 @@ func (p *foldPath) step(records []benchRecord) error {
 		}
 	}
 	p.hash = schemas.HashStep(p.arena)
-	return p.flushSometimes()
+	return nil
 }
 
 func (p *foldPath) rule(e *schemas.Event) error {
@@ -275,12 +319,4 @@ func (p *foldPath) rule(e *schemas.Event) error {
 		p.scratch = schemas.AppendCommand(p.scratch[:0], &p.command)
 	}
 	return p.state.Fold(&p.fact)
-}
-
-// flushSometimes writes the nodes as a worker does about once a second.
-func (p *foldPath) flushSometimes() error {
-	if p.seq%100_000 >= factArenaEvents {
-		return nil
-	}
-	return p.state.Flush(nothing{})
 }
