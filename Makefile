@@ -82,8 +82,8 @@ fmt: $(GOLANGCI) ## Format the Go code
 	$(GOLANGCI) fmt ./...
 
 .PHONY: proto
-proto: $(BUF) $(PROTOC_GEN_GO) ## Generate schemas/invitepb from schemas/proto
-	cd schemas && PATH='$(dir $(PROTOC_GEN_GO))':"$$PATH" '$(BUF)' generate
+proto: $(BUF) $(PROTOC_GEN_GO) ## Generate schemas/invitepb and schemas/hongbao.binpb from schemas/proto
+	PATH='$(dir $(BUF)):$(dir $(PROTOC_GEN_GO))':"$$PATH" $(GO) generate ./schemas
 
 ##@ Run
 

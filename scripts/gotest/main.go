@@ -69,6 +69,9 @@ func (t *tally) read(r io.Reader) error {
 func (t *tally) add(e event) {
 	switch e.Action {
 	case "output":
+		if strings.HasPrefix(e.Output, "=== ") {
+			return // RUN, PAUSE, CONT: noise around what a test says
+		}
 		t.keep(e.Package+"\x00"+e.Test, e.Output)
 	case "build-output":
 		fmt.Fprint(t.out, e.Output)
