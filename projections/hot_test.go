@@ -202,6 +202,42 @@ func BenchmarkShare(b *testing.B) {
 	})
 }
 
+// BenchmarkFlush is about what one second of a busy partition leaves to write.
+func BenchmarkFlush(b *testing.B) {
+	const perFlush = 8192
+	h := newHot(b, 1)
+	for range 100_000 {
+		h.grow(b, 0)
+	}
+	h.flush(b)
+	var w countingWriter
+	var cpu int64
+	b.ResetTimer()
+	for done := 0; done < b.N; done += perFlush {
+		for range perFlush {
+			h.join(b, 0)
+		}
+		began := cpuTime()
+		if err := h.states[0].Flush(&w); err != nil {
+			b.Fatal(err)
+		}
+		cpu += cpuTime() - began
+	}
+	joins := float64((b.N + perFlush - 1) / perFlush * perFlush)
+	b.ReportMetric(float64(cpu)/joins, "flush-ns/join")
+	b.ReportMetric(float64(w.bytes)/joins, "flush-B/join")
+	b.ReportMetric(float64(w.keys)/joins, "keys/join")
+}
+
+type countingWriter struct{ keys, bytes int }
+
+func (w *countingWriter) Set(_ Space, key, value []byte) {
+	w.keys++
+	w.bytes += len(key) + len(value)
+}
+
+func (w *countingWriter) Delete(Space, []byte) { w.keys++ }
+
 // BenchmarkBytesPerEdge wants -benchtime 5000000x: it makes b.N edges in 16 states.
 func BenchmarkBytesPerEdge(b *testing.B) {
 	h := newHot(b, 16)
