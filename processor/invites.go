@@ -95,7 +95,7 @@ func (w *worker) judge(ctx context.Context, recs []*kgo.Record) (int, error) {
 	w.state.EndProbe()
 	if err := w.admit(ctx); err != nil {
 		if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-			return 0, nil // nothing was decided; the same events get the same answers later
+			return 0, nil //nolint:nilerr // nothing was decided; the same events get the same answers later
 		}
 		return 0, err
 	}
@@ -149,8 +149,7 @@ func (w *worker) decode(r *kgo.Record, e *schemas.Event) *schemas.Poison {
 }
 
 func asPoison(err error) *schemas.Poison {
-	var p *schemas.Poison
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*schemas.Poison](err); ok {
 		return p
 	}
 	return &schemas.Poison{Reason: pb.Reason_REASON_UNDECODABLE, Sentence: err.Error()}
@@ -225,7 +224,7 @@ func (w *worker) rule(i int, r *kgo.Record) (more bool, err error) {
 	case projections.NeedAnswer:
 		return false, nil
 	case projections.Dead:
-		return true, w.park(r, unknownCampaign(v))
+		return true, w.park(r, unknownCampaign(e, v.Reason))
 	case projections.Broken:
 		return false, w.state.Err()
 	}
@@ -277,10 +276,10 @@ func (w *worker) accepted(v *schemas.Verdict) error {
 	return nil
 }
 
-func unknownCampaign(v *schemas.Verdict) *schemas.Poison {
+func unknownCampaign(e *schemas.Event, reason schemas.Reason) *schemas.Poison {
 	return &schemas.Poison{
-		Reason:   v.Reason,
-		Sentence: fmt.Sprintf("campaign %d is not known here; deploy its file, then redrive the record", v.Campaign),
+		Reason:   reason,
+		Sentence: fmt.Sprintf("campaign %d is not known here; deploy its file, then redrive the record", e.Campaign),
 	}
 }
 
