@@ -9,9 +9,15 @@ import (
 )
 
 func demoStream(t testing.TB, seed uint64) *cascade.Synthetic {
+	return demoStreamOver(t, seed, testPartitions)
+}
+
+// demoStreamOver is the demo's stream for topics of another size.
+func demoStreamOver(t testing.TB, seed uint64, partitions int32) *cascade.Synthetic {
 	t.Helper()
 	s, err := cascade.Demo(seed, cascade.Config{
-		Keys: schemas.DemoCodeKeys(), CodeEndS: schemas.DemoCampaign().EndsMS / 1000, NowMS: time.Now().UnixMilli(),
+		Partitions: partitions,
+		Keys:       schemas.DemoCodeKeys(), CodeEndS: schemas.DemoCampaign().EndsMS / 1000, NowMS: time.Now().UnixMilli(),
 	})
 	if err != nil {
 		t.Fatal(err)
