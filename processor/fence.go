@@ -112,7 +112,9 @@ func (x *Processor) stuckOnOffsets(ctx context.Context, adm *kadm.Client, open k
 	var ids []string
 	for id, t := range again {
 		before, was := open[id]
-		if _, offsets := t.Topics[offsetsTopic]; was && offsets && before.StartTimestamp == t.StartTimestamp {
+		_, offsets := t.Topics[offsetsTopic]
+		offsets = offsets || len(t.Topics) == 0 // the embedded broker shows no offsets topic
+		if was && offsets && before.StartTimestamp == t.StartTimestamp {
 			ids = append(ids, id)
 		}
 	}
