@@ -56,13 +56,14 @@ func (w *worker) applyCampaign(a *pb.CampaignApply) (*schemas.Poison, error) {
 	}
 	have, ok := w.state.Campaign(c.ID)
 	if ok && have.Rules.Version == c.Version && have.Rules.SHA256 == c.SHA256 {
-		return nil, nil // a redelivery
+		return nil, nil //nolint:nilnil // a redelivery: nothing wrong, nothing to do
 	}
 	if p := contradicts(have, ok, c); p != nil {
 		return p, nil
 	}
-	if w.x.cfg.CodeKeys.Demo() && c.ID != schemas.DemoCampaign().ID {
-		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf("campaign %d under the published demo key, which is good for campaign %d alone: set HONGBAO_CODE_KEYS", c.ID, schemas.DemoCampaign().ID)}, nil
+	if w.x.cfg.CodeKeys.Demo() && c.ID != schemas.DemoCampaignID {
+		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf(
+			"campaign %d under the published demo key, which is good for campaign %d alone: set HONGBAO_CODE_KEYS", c.ID, schemas.DemoCampaignID)}, nil
 	}
 	return nil, w.activate(c)
 }
@@ -74,7 +75,7 @@ func (w *worker) changeCampaign(c *pb.CampaignChange, offset int64) (*schemas.Po
 		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_CAMPAIGN, Sentence: fmt.Sprintf("change %d of campaign %d, which is not known here", c.GetNumber(), c.GetCampaign())}, nil
 	}
 	if c.GetNumber() <= have.Change {
-		return nil, nil // a redelivery
+		return nil, nil //nolint:nilnil // a redelivery: nothing wrong, nothing to do
 	}
 	w.stock.changed(w.draft.seq + 1)
 	return nil, w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{Change: c, Offset: offset}}}, schemas.FactCampaignChanged)

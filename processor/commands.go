@@ -93,11 +93,11 @@ func (w *worker) create(r *kgo.Record) error {
 // C:command_id, and what its coupon kind is worth.
 func (w *worker) complete(cmd *schemas.Command) *schemas.Poison {
 	camp, ok := w.state.Campaign(cmd.Campaign)
-	if cmd.FactSeq > 0 {
-		return nil // hongbao's own: worth and validity were fixed when it was granted
-	}
 	if !ok {
 		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_CAMPAIGN, Sentence: fmt.Sprintf("command %q names campaign %d, which is not known here", cmd.CommandID, cmd.Campaign)}
+	}
+	if cmd.FactSeq > 0 {
+		return nil // hongbao's own: worth and validity were fixed when it was granted
 	}
 	for i := range camp.Rules.Coupons {
 		k := &camp.Rules.Coupons[i]

@@ -51,7 +51,7 @@ func (w *worker) controlled(r *kgo.Record) (*schemas.Poison, error) {
 	case *pb.ControlCommand_Review:
 		return w.review(body.Review, cmd.CommandId, r.Offset)
 	}
-	return nil, nil
+	return nil, nil //nolint:nilnil // DecodeControl knows no other body
 }
 
 // controlRoute checks the key: the chain's, or campaign/<id> for what goes to every partition.

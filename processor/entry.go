@@ -158,7 +158,7 @@ func eachFact(entry []byte, fn func(value []byte) error) error {
 // cut takes a field that is preceded by its length as uvarint.
 func cut(b []byte) (field, rest []byte, ok bool) {
 	n, k := binary.Uvarint(b)
-	if k <= 0 || n > uint64(len(b)-k) {
+	if k <= 0 || n > uint64(len(b)-k) { //nolint:gosec // k is at most len(b)
 		return nil, nil, false
 	}
 	return b[k : k+int(n) : k+int(n)], b[k+int(n):], true //nolint:gosec // bounded by len(b)

@@ -66,7 +66,7 @@ func (x *Processor) openTransactions(ctx context.Context, adm *kadm.Client) (kad
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil
+		return kadm.DescribedTransactions{}, nil
 	}
 	all, err := adm.DescribeTransactions(ctx, ids...)
 	if err != nil {

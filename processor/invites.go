@@ -185,8 +185,9 @@ func (w *worker) route(r *kgo.Record, chain int64) *schemas.Poison {
 	}
 	if own := schemas.Partition(r.Key, w.x.routes.partitions); own != w.id {
 		return &schemas.Poison{
-			Reason:   pb.Reason_REASON_MISROUTED,
-			Sentence: fmt.Sprintf("key %s belongs to partition %d of %d, the record is in %d; use Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)", r.Key, own, w.x.routes.partitions, w.id),
+			Reason: pb.Reason_REASON_MISROUTED,
+			Sentence: fmt.Sprintf("key %s belongs to partition %d of %d, the record is in %d; use Kafka's murmur2 partitioner (librdkafka: partitioner=murmur2_random)",
+				r.Key, own, w.x.routes.partitions, w.id),
 		}
 	}
 	return nil

@@ -49,13 +49,14 @@ type life struct {
 func (l *lane) run(ctx context.Context) error {
 	var fences []time.Time
 	for ctx.Err() == nil {
-		err := l.live(ctx)
+		err := l.live(ctx) // always an error: why the life ended
 		var le *laneError
 		if errors.As(err, &le) && le.fenced {
 			now := time.Now()
 			fences = append(fences, now)
 			if n := len(fences); n >= 3 && now.Sub(fences[n-3]) < time.Minute {
-				return fmt.Errorf("X1: transactional id %s was fenced three times in a minute: another process runs on a copy of this data directory; stop one of them and give each its own --data", l.txnID)
+				return fmt.Errorf("X1: transactional id %s was fenced three times in a minute: another process runs on a copy of this data directory; "+
+					"stop one of them and give each its own --data", l.txnID)
 			}
 		}
 		if ctx.Err() == nil {
@@ -66,7 +67,7 @@ func (l *lane) run(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // ctx ended
 }
 
 // live runs one life and waits for everything in it.

@@ -159,12 +159,14 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	w := &worker{partition: p, life: f, machine: fsm.NewMachine(), verifier: schemas.NewCodeVerifier(f.x.cfg.CodeKeys)}
 	w.out.source = strconv.AppendInt([]byte("/hongbao/"), int64(p.id), 10)
 	w.pos, w.clockMS = p.store.Last().Positions, p.store.Last().ClockMS
-	w.owner = f.x.cfg.Gate.Own(p.id, claimSource{p})
+	owner := f.x.cfg.Gate.Own(p.id, claimSource{p})
+	w.owner, w.closeOwner = owner, owner.Close
 	return w, nil
 }
 
 // work runs the worker on a thread of its own.
 func (f *life) work(w *worker) error {
+	defer w.closeOwner()
 	ctx, halt := context.WithCancelCause(f.ctx)
 	defer halt(nil)
 	w.mu.Lock()
@@ -197,8 +199,7 @@ func (f *life) work(w *worker) error {
 	if err != nil {
 		w.state = nil // it may hold what the store does not
 	}
-	var stop *Stop
-	if errors.As(err, &stop) {
+	if _, ok := errors.AsType[*Stop](err); ok {
 		w.stopped.Store(true)
 		f.forget(w.id)
 	}

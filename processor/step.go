@@ -53,7 +53,7 @@ func (d *draft) out(t schemas.Topic, key, value []byte, n int) {
 	d.outputs = append(d.outputs, byte(t))
 	d.outputs = appendField(d.outputs, key)
 	d.outputs = appendField(d.outputs, value)
-	d.outputs = append(d.outputs, byte(n))
+	d.outputs = append(d.outputs, byte(n)) //nolint:gosec // at most one per header name
 }
 
 func (d *draft) header(h header, value []byte) {

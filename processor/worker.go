@@ -30,17 +30,17 @@ type admitter interface {
 	Rebuild(ctx context.Context) (admission.Rebuilt, error)
 	Wanted() <-chan struct{}
 	Release(items []admission.Release)
-	Close()
 }
 
 // worker is the one goroutine that decides and folds a partition. Nothing here is shared.
 type worker struct {
 	*partition
-	life     *life
-	owner    admitter
-	machine  *fsm.Machine
-	decoder  schemas.Decoder
-	verifier *schemas.CodeVerifier
+	life       *life
+	owner      admitter
+	closeOwner func()
+	machine    *fsm.Machine
+	decoder    schemas.Decoder
+	verifier   *schemas.CodeVerifier
 
 	in      inbox
 	draft   draft
@@ -68,7 +68,6 @@ type worker struct {
 // run works until the partition is halted or its life ends. The reason is a *Stop where the partition must
 // not go on, else nil.
 func (w *worker) run(ctx context.Context) error {
-	defer w.owner.Close()
 	w.fresh = true
 	timer := time.NewTimer(0)
 	defer timer.Stop()

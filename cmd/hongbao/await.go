@@ -31,11 +31,11 @@ func (f *waitFlags) add(cmd *cobra.Command) {
 var errEnough = errors.New("enough was seen")
 
 // followUntil hands committed records from the given offsets on, of every topic that has some, to fn, one at
-// a time, until fn has seen enough or patience ends. It says whether fn had enough.
+// a time, until fn has seen enough or patience ends, which is no error: fn knows what it has seen.
 func followUntil(
 	ctx context.Context, log *topiclog.Client, from topiclog.Offsets, patience time.Duration,
 	fn func(schemas.Topic, *topiclog.Record) (enough bool, err error),
-) (bool, error) {
+) error {
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	g, following := errgroup.WithContext(bounded)
@@ -44,7 +44,7 @@ func followUntil(
 		if offsets == nil {
 			continue
 		}
-		topic := schemas.Topic(t) //nolint:gosec // there are ten
+		topic := schemas.Topic(t)
 		g.Go(func() error {
 			return log.Follow(following, topic, offsets, func(r *topiclog.Record) error {
 				one.Lock()
@@ -57,11 +57,8 @@ func followUntil(
 			})
 		})
 	}
-	if err := g.Wait(); err != nil {
-		if errors.Is(err, errEnough) {
-			return true, nil
-		}
-		return false, err
+	if err := g.Wait(); err != nil && !errors.Is(err, errEnough) {
+		return err
 	}
-	return false, ctx.Err() // nil when patience ended: following to the end is no failure
+	return ctx.Err()
 }

@@ -71,6 +71,7 @@ func (a *app) startChild(ctx context.Context, campaign, profile string, noClaims
 		return nil, err
 	}
 	c := &child{began: time.Now()}
+	//nolint:gosec // this very binary, with this process's own settings
 	c.cmd = exec.CommandContext(ctx, self, "bench", "worker", "--campaigns", campaign, "--listen", "127.0.0.1:0", "--no-claims="+strconv.FormatBool(noClaims),
 		"--brokers", strings.Join(a.cfg.Brokers, ","), "--redis", a.cfg.Redis, "--group", a.cfg.Group, "--instance", a.cfg.Instance,
 		"--data", a.cfg.Data, "--cpuprofile", profile, "--prefix", a.cfg.Prefix, "--log-format", "json")
@@ -100,7 +101,10 @@ func followLog(r io.Reader, to io.Writer, ready chan<- string) {
 	defer close(ready)
 	told := false
 	for s := bufio.NewScanner(r); s.Scan(); {
-		var line struct{ Level, Msg, Health string }
+		var line struct {
+			Level  string `json:"level"`
+			Health string `json:"health"`
+		}
 		if json.Unmarshal(s.Bytes(), &line) != nil || line.Level == "ERROR" {
 			fmt.Fprintln(to, s.Text())
 		}

@@ -41,6 +41,7 @@ func (a *pipelineAnswer) measureMemory(b *bench) error {
 type nothing struct{}
 
 func (nothing) Get(projections.Space, []byte, []byte) ([]byte, bool, error) { return nil, false, nil }
+
 func (nothing) Scan(projections.Space, []byte, func(k, v []byte) error) error {
 	return nil
 }
@@ -60,6 +61,7 @@ func (k *kept) Get(space projections.Space, key, dst []byte) ([]byte, bool, erro
 func (k *kept) Scan(space projections.Space, prefix []byte, fn func(key, value []byte) error) error {
 	return k.Partition.Scan(byte(space), prefix, fn)
 }
+
 func (k *kept) Set(space projections.Space, key, value []byte) { k.batch.Set(byte(space), key, value) }
 func (k *kept) Delete(space projections.Space, key []byte)     { k.batch.Delete(byte(space), key) }
 
@@ -116,7 +118,7 @@ func bytesPerEdge(dir string, seed uint64) (_ float64, err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	g := &edges{rng: rand.New(rand.NewPCG(seed, 1))}
 	for i := range g.states {
-		p, err := store.Partition(int32(i)) //nolint:gosec // below partitions
+		p, err := store.Partition(int32(i))
 		if err != nil {
 			return 0, err
 		}
@@ -211,7 +213,6 @@ type foldPath struct {
 	decoder  schemas.Decoder
 	verifier *schemas.CodeVerifier
 	events   [factArenaEvents]schemas.Event
-	bad      [factArenaEvents]bool
 	fact     schemas.Fact
 	command  schemas.Command
 	arena    []byte

@@ -40,12 +40,8 @@ type pipelineAnswer struct {
 // usage is the CPU time of the three processes at one moment.
 type usage struct{ hongbao, broker, redis time.Duration }
 
-func (b *bench) usage(ctx context.Context, c *child) usage {
-	var u usage
-	u.hongbao, _ = cpuOf(c.pid())
-	u.broker, _ = cpuOf(listener(b.cfg.Brokers[0]))
-	u.redis, _ = cpuOf(listener(b.cfg.Redis))
-	return u
+func (b *bench) usage(c *child) usage {
+	return usage{hongbao: cpuOf(c.pid()), broker: cpuOf(listener(b.cfg.Brokers[0])), redis: cpuOf(listener(b.cfg.Redis))}
 }
 
 // drain fills invite.events, then lets a fresh process empty it, and measures from the first committed
@@ -100,7 +96,7 @@ func (b *bench) measureDrain(ctx context.Context, c *child, a *pipelineAnswer) e
 	if err != nil {
 		return err
 	}
-	t0, u0 := time.Now(), b.usage(ctx, c)
+	t0, u0 := time.Now(), b.usage(c)
 	m0, err := c.metrics(ctx)
 	if err != nil {
 		return err
@@ -113,7 +109,7 @@ func (b *bench) measureDrain(ctx context.Context, c *child, a *pipelineAnswer) e
 	if err != nil {
 		return err
 	}
-	seconds, u1 := time.Since(t0).Seconds(), b.usage(ctx, c)
+	seconds, u1 := time.Since(t0).Seconds(), b.usage(c)
 	m1, err := c.metrics(ctx)
 	if err != nil {
 		return err
@@ -188,7 +184,7 @@ func (b *bench) claimBytes(ctx context.Context, a *pipelineAnswer) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	var sum, n int64
 	for iter := client.Scan(ctx, 0, "{"+b.cfg.RedisTag()+"}:c:*", 1000).Iterator(); iter.Next(ctx) && n < 1000; n++ {
 		bytes, err := client.MemoryUsage(ctx, iter.Val()).Result()
@@ -220,7 +216,7 @@ func (b *bench) clean(ctx context.Context) error {
 	if cerr != nil {
 		return errors.Join(err, cerr)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	var keys []string
 	for iter := client.Scan(ctx, 0, "{"+b.cfg.RedisTag()+"}:*", 5000).Iterator(); iter.Next(ctx); {
 		if keys = append(keys, iter.Val()); len(keys) == 5000 {

@@ -39,8 +39,7 @@ func (b *bench) restore(ctx context.Context) (restoreAnswer, error) {
 	err = c.ready(ctx)
 	a.Seconds = time.Since(c.began).Seconds()
 	a.FactsPerS = float64(facts) / a.Seconds
-	cpu, _ := cpuOf(c.pid())
-	a.CPU = micros(cpu) / float64(facts)
+	a.CPU = micros(cpuOf(c.pid())) / float64(facts)
 	return a, errors.Join(err, c.stop())
 }
 

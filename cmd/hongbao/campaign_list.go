@@ -93,7 +93,7 @@ func (c *campaignFacts) state() campaignState {
 	}
 	for p := range c.places {
 		if c.places[p].version != c.rules.Version || c.places[p].change != front.change {
-			s.Behind = append(s.Behind, int32(p)) //nolint:gosec // partitions
+			s.Behind = append(s.Behind, int32(p))
 		}
 	}
 	return s

@@ -35,7 +35,7 @@ func orderApply(all *campaignLog, c *schemas.Campaign) (*campaignOrder, error) {
 	}}}}
 	for p := range known.places {
 		if at := &known.places[p]; at.version != c.Version || at.sha256 != c.SHA256 {
-			o.waiting = append(o.waiting, int32(p)) //nolint:gosec // partitions
+			o.waiting = append(o.waiting, int32(p))
 		}
 	}
 	return o, nil
@@ -61,7 +61,7 @@ func orderChange(all *campaignLog, m *pb.CampaignChange) (*campaignOrder, error)
 	m.Number = known.number + 1
 	o := &campaignOrder{id: m.GetCampaign(), change: m, command: &pb.ControlCommand{Body: &pb.ControlCommand_CampaignChange{CampaignChange: m}}}
 	for p := range known.places {
-		o.waiting = append(o.waiting, int32(p)) //nolint:gosec // partitions
+		o.waiting = append(o.waiting, int32(p))
 	}
 	return o, nil
 }

@@ -57,7 +57,7 @@ func (a *app) sendCampaign(ctx context.Context, wait waitFlags, order func(*camp
 	}
 	if answer.Sent && !wait.off {
 		w := newCampaignWait(o)
-		if _, err := followUntil(ctx, log, all.ends, wait.patience, w.see); err != nil {
+		if err := followUntil(ctx, log, all.ends, wait.patience, w.see); err != nil {
 			return err
 		}
 		answer.Waiting, answer.Refused = w.waiting(), w.refused

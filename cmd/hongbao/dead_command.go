@@ -155,7 +155,7 @@ func listCoupons(ctx context.Context, log *topiclog.Client, filter couponFilter)
 func (d *deadAnswer) print(w io.Writer) {
 	printCoupons(w, d.Coupons)
 	for i := range d.Records {
-		d.Records[i].print(w)
+		d.Records[i].show(w)
 	}
 	if len(d.Coupons)+len(d.Records) == 0 {
 		fmt.Fprintln(w, "nothing is dead")

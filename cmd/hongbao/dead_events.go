@@ -127,7 +127,7 @@ func (a *app) listDeadEvents(ctx context.Context, f couponFlags) error {
 
 func (d *deadEventsAnswer) print(w io.Writer) {
 	for _, e := range d.Events {
-		e.deadRecord.print(w)
+		e.show(w)
 		if e.Times > 1 {
 			fmt.Fprintf(w, "  died %d times\n", e.Times)
 		}

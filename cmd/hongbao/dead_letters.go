@@ -33,7 +33,7 @@ func newDeadRecord(r *topiclog.Record, d *pb.DeadLetter) deadRecord {
 
 func letterName(r *topiclog.Record) string { return fmt.Sprintf("%d/%d", r.Partition, r.Offset) }
 
-func (d *deadRecord) print(w io.Writer) {
+func (d *deadRecord) show(w io.Writer) {
 	fmt.Fprintf(w, "record %s of %s/%d offset %d, key %q, %s since %s: %s\n",
 		d.Letter, d.OriginTopic, d.OriginPartition, d.OriginOffset, d.Key, d.Reason, d.Since, d.Sentence)
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // cpuOf is the CPU time that a process has used, in nanosecond steps where the kernel keeps them
-// (/proc/<pid>/task/*/schedstat, Linux). ok is false where it cannot be told.
-func cpuOf(pid int) (t time.Duration, ok bool) {
+// (/proc/<pid>/task/*/schedstat, Linux); 0 where it cannot be told.
+func cpuOf(pid int) (t time.Duration) {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(tasks) == 0 {
-		return 0, false
+	if err != nil {
+		return 0
 	}
 	for _, name := range tasks {
 		b, err := os.ReadFile(name)
@@ -27,11 +27,11 @@ func cpuOf(pid int) (t time.Duration, ok bool) {
 		first, _, _ := strings.Cut(string(b), " ")
 		ns, err := strconv.ParseInt(first, 10, 64)
 		if err != nil {
-			return 0, false
+			return 0
 		}
 		t += time.Duration(ns)
 	}
-	return t, true
+	return t
 }
 
 // listener is the process on this machine that listens on a port, 0 where it cannot be told.

@@ -128,7 +128,7 @@ func (a *app) review(ctx context.Context, f *reviewFlags, filter couponFilter, d
 		return err
 	}
 	if !f.wait.off && len(lines) > 0 {
-		if _, err := followUntil(ctx, log, ends, f.wait.patience, sent.see); err != nil {
+		if err := followUntil(ctx, log, ends, f.wait.patience, sent.see); err != nil {
 			return err
 		}
 		for _, c := range sent.left {

@@ -26,7 +26,7 @@ Exit code 0: nothing is broken, nothing waits and no coupon is open.`,
 			if err != nil {
 				return err
 			}
-			if err := a.answer(r, func(w io.Writer) { r.Print(w) }); err != nil || r.OK {
+			if err := a.answer(r, func(w io.Writer) { _ = r.Print(w) }); err != nil || r.OK {
 				return err
 			}
 			return errFailed
