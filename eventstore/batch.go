@@ -47,7 +47,8 @@ func (b *Batch) Delete(space byte, key []byte) {
 	b.fail(op.Finish())
 }
 
-// Size is what the batch holds, in bytes. Restore commits at some MB.
+// Size is what the batch holds, in bytes. A restore commits at 1 to 2 MB: beyond half a memtable (of 6 MB by default) Pebble writes a batch out as
+// it is, which costs twice the CPU.
 func (b *Batch) Size() int {
 	if b.raw == nil {
 		return 0

@@ -34,10 +34,19 @@ const (
 	boundaryForm = 1 // first byte of a boundary; another number is another form
 )
 
-// seqKey is ordered as its seq is: seqs are positive.
+// putInt and readInt keep all 64 bits; positive numbers sort as their bytes do.
+func putInt(dst []byte, n int64) {
+	binary.BigEndian.PutUint64(dst, uint64(n)) //nolint:gosec // the bits are meant
+}
+
+func readInt(src []byte) int64 {
+	return int64(binary.BigEndian.Uint64(src)) //nolint:gosec // the bits are meant
+}
+
+// putSeqKey fills the seqKeyLen bytes of a key. Keys of a space are ordered as their seqs are.
 func putSeqKey(dst []byte, space byte, seq int64) {
 	dst[0] = space
-	binary.BigEndian.PutUint64(dst[1:seqKeyLen], uint64(seq))
+	putInt(dst[1:], seq)
 }
 
 func seqKey(space byte, seq int64) [seqKeyLen]byte {
@@ -50,7 +59,7 @@ func parseSeqKey(key []byte) (int64, error) {
 	if len(key) != seqKeyLen {
 		return 0, fmt.Errorf("key %x has %d bytes, want %d: %w", key, len(key), seqKeyLen, ErrCorrupt)
 	}
-	seq := int64(binary.BigEndian.Uint64(key[1:]))
+	seq := readInt(key[1:])
 	if seq < 1 {
 		return 0, fmt.Errorf("key %x: seq %d is not positive: %w", key, seq, ErrCorrupt)
 	}
@@ -61,9 +70,9 @@ func parseSeqKey(key []byte) (int64, error) {
 func putBoundary(dst []byte, b *Boundary) {
 	dst[0] = boundaryForm
 	copy(dst[1:], b.Hash[:])
-	binary.BigEndian.PutUint64(dst[17:], uint64(b.ClockMS))
+	putInt(dst[17:], b.ClockMS)
 	for i, pos := range b.Positions {
-		binary.BigEndian.PutUint64(dst[25+8*i:], uint64(pos))
+		putInt(dst[25+8*i:], pos)
 	}
 }
 
@@ -73,9 +82,9 @@ func parseBoundary(seq int64, value []byte) (Boundary, error) {
 		return b, fmt.Errorf("boundary %d: %d bytes %.8x, want %d of form %d: %w", seq, len(value), value, boundaryLen, boundaryForm, ErrCorrupt)
 	}
 	copy(b.Hash[:], value[1:])
-	b.ClockMS = int64(binary.BigEndian.Uint64(value[17:]))
+	b.ClockMS = readInt(value[17:])
 	for i := range b.Positions {
-		b.Positions[i] = int64(binary.BigEndian.Uint64(value[25+8*i:]))
+		b.Positions[i] = readInt(value[25+8*i:])
 	}
 	return b, nil
 }
@@ -85,7 +94,7 @@ func parseEntry(seq int64, value []byte) (prev int64, entry []byte, err error) {
 	if len(value) < seqLen {
 		return 0, nil, fmt.Errorf("outbox entry %d: %d bytes, want at least %d: %w", seq, len(value), seqLen, ErrCorrupt)
 	}
-	prev = int64(binary.BigEndian.Uint64(value))
+	prev = readInt(value)
 	if prev < 0 || prev >= seq {
 		return 0, nil, fmt.Errorf("outbox entry %d says it follows %d: %w", seq, prev, ErrCorrupt)
 	}
@@ -96,7 +105,7 @@ func parseMark(value []byte) (int64, error) {
 	if len(value) != seqLen {
 		return 0, fmt.Errorf("nodes mark: %d bytes, want %d: %w", len(value), seqLen, ErrCorrupt)
 	}
-	seq := int64(binary.BigEndian.Uint64(value))
+	seq := readInt(value)
 	if seq < 1 {
 		return 0, fmt.Errorf("nodes mark %d is not positive: %w", seq, ErrCorrupt)
 	}

@@ -16,24 +16,24 @@ import (
 // TestLoadRefuses what no commit of ours could have left, though each record by itself is well formed (E2).
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(p *Partition, b *Batch){
-		"an entry is missing in between": func(_ *Partition, b *Batch) { b.deleteRange(spaceOutbox, 20, 21) },
-		"the last entry is missing":      func(_ *Partition, b *Batch) { b.deleteRange(spaceOutbox, 40, 41) },
-		"an entry beyond the last step":  func(_ *Partition, b *Batch) { b.putEntry(50, 40, nil) },
-		"entries lost above the nodes":   func(_ *Partition, b *Batch) { b.deleteRange(spaceOutbox, 1, 21) },
-		"all entries lost":               func(_ *Partition, b *Batch) { b.deleteRange(spaceOutbox, 1, 41) },
-		"nodes beyond the last step":     func(_ *Partition, b *Batch) { b.putMark(50) },
-		"boundaries lost":                func(_ *Partition, b *Batch) { b.deleteRange(spaceSteps, 1, math.MaxInt64) },
-		"a boundary of another form": func(p *Partition, b *Batch) {
+	for name, change := range map[string]func(b *Batch){
+		"an entry is missing in between": func(b *Batch) { b.deleteRange(spaceOutbox, 20, 21) },
+		"the last entry is missing":      func(b *Batch) { b.deleteRange(spaceOutbox, 40, 41) },
+		"an entry beyond the last step":  func(b *Batch) { b.putEntry(50, 40, nil) },
+		"entries lost above the nodes":   func(b *Batch) { b.deleteRange(spaceOutbox, 1, 21) },
+		"all entries lost":               func(b *Batch) { b.deleteRange(spaceOutbox, 1, 41) },
+		"nodes beyond the last step":     func(b *Batch) { b.putMark(50) },
+		"boundaries lost":                func(b *Batch) { b.deleteRange(spaceSteps, 1, math.MaxInt64) },
+		"a boundary of another form": func(b *Batch) {
 			key := seqKey(spaceSteps, 40)
 			b.fail(b.raw.Set(key[:], []byte("?"), nil))
 		},
-		"a nodes mark of another form": func(p *Partition, b *Batch) { b.fail(b.raw.Set([]byte(nodesKey), []byte("?"), nil)) },
-		"an entry of another form": func(p *Partition, b *Batch) {
+		"a nodes mark of another form": func(b *Batch) { b.fail(b.raw.Set([]byte(nodesKey), []byte("?"), nil)) },
+		"an entry of another form": func(b *Batch) {
 			key := seqKey(spaceOutbox, 40)
 			b.fail(b.raw.Set(key[:], []byte("?"), nil))
 		},
-		"a key of another form": func(p *Partition, b *Batch) { b.fail(b.raw.Set([]byte{spaceSteps, 0xff}, nil, nil)) },
+		"a key of another form": func(b *Batch) { b.fail(b.raw.Set([]byte{spaceSteps, 0xff}, nil, nil)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +44,7 @@ func TestLoadRefuses(t *testing.T) {
 				commit(t, p, seq, seq == 10)
 			}
 			b := p.Begin()
-			change(p, b)
+			change(b)
 			if err := errors.Join(b.err, p.db.Apply(b.raw, pebble.NoSync), p.Close()); err != nil {
 				t.Fatal(err)
 			}

@@ -14,9 +14,19 @@
 //
 //	key space    key             value
 //	0x01 meta    'n'             nodes mark: last seq whose changes to nodes are written
-//	0x02 outbox  last seq        seq before the step, then the entry
+//	0x02 outbox  last seq        the seq before the step, then the entry
 //	0x03 steps   last seq        Boundary: hash, clock, positions
 //	0x40..0x7f   the clients'    theirs
+//
+// Taking a partition, in the words of X5: Store.Partition opens it; ErrCorrupt is answered by Store.Discard and another try. Fold the Entries above
+// NodesSeq over the nodes. Then, with the committed (seq, hash):
+//
+//	BoundaryHash(seq) is that hash    Published(seq); what Entries(seq) gives is the unpublished tail. ErrGap: Kafka has lost what it had: another history
+//	Last stands in facts, not empty   fold the facts after it: Begin, Boundary per step, CommitRestored
+//	else                              Rollback(seq, asking facts); when nothing is found, Reset; fold the facts after Last
+//
+// One goroutine, the worker's, calls a Partition; what others may call is said at the type. Every few minutes it writes all nodes and calls Checkpoint:
+// without one, boundaries grow by 82 bytes a step for ever.
 //
 // Invariants, by number; the design's own rules (X1 to X11) are cited beside them:
 //

@@ -40,6 +40,7 @@ func TestChildFailedWrites(t *testing.T) {
 	if os.Getenv(childTest) == "" {
 		t.Skip("runs as a child process")
 	}
+	t.Parallel()
 	seed := max(*seedFlag, 1)
 	total := (&faultRun{}).play(t, seed).writes.Load()
 	counts := map[string]int{}
@@ -161,6 +162,7 @@ func TestChildFatalEndsTheProcess(t *testing.T) {
 	if dir == "" {
 		t.Skip("runs as a child process")
 	}
+	t.Parallel()
 	full := errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
 			return syscall.ENOSPC

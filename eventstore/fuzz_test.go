@@ -51,7 +51,7 @@ func checkRecords(t *testing.T, in []byte) {
 	}
 	if prev, entry, err := parseEntry(seq, in); err == nil {
 		out := make([]byte, seqLen, len(in))
-		if putSeq(out, prev); !bytes.Equal(append(out, entry...), in) || prev >= seq {
+		if putInt(out, prev); !bytes.Equal(append(out, entry...), in) || prev >= seq {
 			t.Errorf("entry %x: follows %d", in, prev)
 		}
 	} else if !errors.Is(err, ErrCorrupt) {

@@ -87,7 +87,7 @@ func (g *guardFS) MkdirAll(dir string, mode os.FileMode) error {
 // Lock is part of vfs.FS. A lock that somebody holds is an answer; a lock file that cannot be made is a failure.
 func (g *guardFS) Lock(name string) (io.Closer, error) {
 	lock, err := g.FS.Lock(name)
-	if path := (*os.PathError)(nil); errors.As(err, &path) {
+	if _, ok := errors.AsType[*os.PathError](err); ok {
 		err = g.check("lock", name, err)
 	}
 	return lock, err

@@ -123,8 +123,8 @@ func (h home) empty(tmp string) error {
 	return syncDir(h.fs, tmp)
 }
 
-// clone is a fill with a checkpoint's content. Tables are immutable and linked; the rest is copied, because Pebble reuses log files. ErrCorrupt: a
-// file cannot be read; guardFS has ended the process if it was the copy that could not be written.
+// clone is a fill with a checkpoint's content. Tables are immutable and linked; the rest is copied, so that a checkpoint never
+// depends on what Pebble does to a log or a manifest later. ErrCorrupt: a file cannot be read; guardFS has ended the process if it was the copy that could not be written.
 func (h home) clone(name string) func(tmp string) error {
 	return func(tmp string) error {
 		if err := h.empty(tmp); err != nil {

@@ -102,8 +102,7 @@ func newIdentity(fs vfs.FS, cfg *Config, names []string) (identity, error) {
 func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
 	owner := fs.PathJoin(dir, ownerFile)
 	lock, err := fs.Lock(fs.PathJoin(dir, lockFile))
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if _, made := errors.AsType[*os.PathError](err); made { // the lock file cannot be made: nobody holds it
 		return nil, fmt.Errorf("eventstore: lock the data directory: %w", err)
 	}
 	if err != nil {

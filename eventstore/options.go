@@ -12,12 +12,13 @@ import (
 // options are Pebble's for one partition. Everything bounded is bounded here (E7).
 func (p *Partition) options() *pebble.Options {
 	s := p.store
+	memTable := min(max(s.cfg.MemTableBytes/int64(s.id.Partitions), memTableMin), memTableMax)
 	o := &pebble.Options{
 		FS:                          s.fs,
 		Cache:                       s.cache,
 		FileCache:                   s.files,
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                uint64(min(max(s.cfg.MemTableBytes/int64(s.id.Partitions), memTableMin), memTableMax)),
+		MemTableSize:                uint64(memTable),
 		MemTableStopWritesThreshold: memTablesQueued,
 		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       l0StopWrites,
@@ -27,7 +28,7 @@ func (p *Partition) options() *pebble.Options {
 		Logger:                      pebbleLog{p},
 		EventListener:               p.events(),
 	}
-	o.LBaseMaxBytes = max(lBaseBytesMin, 4*int64(o.MemTableSize))
+	o.LBaseMaxBytes = max(lBaseBytesMin, 4*memTable)
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}

@@ -71,7 +71,7 @@ func (p *Partition) loadOutbox() error {
 func (b *Batch) putEntry(seq, prev int64, entry []byte) {
 	op := b.raw.SetDeferred(seqKeyLen, seqLen+len(entry))
 	putSeqKey(op.Key, spaceOutbox, seq)
-	putSeq(op.Value, prev)
+	putInt(op.Value, prev)
 	copy(op.Value[seqLen:], entry)
 	b.fail(op.Finish())
 }
@@ -86,7 +86,7 @@ func (b *Batch) putBoundary(at *Boundary) {
 func (b *Batch) putMark(seq int64) {
 	op := b.raw.SetDeferred(len(nodesKey), seqLen)
 	copy(op.Key, nodesKey)
-	putSeq(op.Value, seq)
+	putInt(op.Value, seq)
 	b.fail(op.Finish())
 }
 

@@ -1,7 +1,6 @@
 package eventstore
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -133,5 +132,3 @@ func readEntry(it *pebble.Iterator, before int64, fn entryFn) (seq int64, err er
 	}
 	return seq, fn(seq, prev, entry)
 }
-
-func putSeq(dst []byte, seq int64) { binary.BigEndian.PutUint64(dst, uint64(seq)) }

@@ -243,7 +243,7 @@ func (s *Store) fatal(err error) error {
 	}
 	s.log.Error("the disk failed, the process must end", "error", err)
 	if s.cfg.Fatal == nil {
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // a disk that failed must not be used again, even where nobody has set Fatal
 	}
 	s.cfg.Fatal(err)
 	return err

@@ -67,6 +67,7 @@ func TestChildHoldsLock(t *testing.T) {
 	if dir == "" {
 		t.Skip("runs as a child process")
 	}
+	t.Parallel()
 	mustOpen(t, Config{Dir: dir, Partitions: 4, Logger: quiet()})
 	fmt.Println("held")
 	_, _ = bufio.NewReader(os.Stdin).ReadByte()

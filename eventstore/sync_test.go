@@ -13,25 +13,25 @@ import (
 func TestSyncInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		disk := vfs.NewCrashableMem()
-		cfg := onMem(t, disk)
+		disk := NewMemory()
+		cfg := onMem(t, disk.FS())
 		cfg.Sync, cfg.SyncEvery = SyncInterval, time.Second
 		s := mustOpen(t, cfg)
 		p := mustPartition(t, s, 0)
 		commit(t, p, 1, false)
-		before := disk.CrashClone(vfs.CrashCloneCfg{})
+		before := disk.Crash(0, nil)
 		time.Sleep(1100 * time.Millisecond)
 		synctest.Wait()
 		commit(t, p, 2, false)
-		after := disk.CrashClone(vfs.CrashCloneCfg{})
+		after := disk.Crash(0, nil)
 		mustClose(t, s)
-		closed := disk.CrashClone(vfs.CrashCloneCfg{})
+		closed := disk.Crash(0, nil)
 		for _, tc := range []struct {
 			when string
-			fs   vfs.FS
+			disk *Memory
 			want int64
 		}{{"before the tick", before, 0}, {"after it", after, 1}, {"after Close", closed, 2}} {
-			s := mustOpen(t, onMem(t, tc.fs))
+			s := mustOpen(t, onMem(t, tc.disk.FS()))
 			if got := mustPartition(t, s, 0).Last().Seq; got != tc.want {
 				t.Errorf("crash %s: last is %d, want %d", tc.when, got, tc.want)
 			}
@@ -41,7 +41,7 @@ func TestSyncInterval(t *testing.T) {
 }
 
 // TestCommitAllocates nothing of its own: what Pebble allocates is amortised over many steps (a memtable, a log), so a step between them shows zero.
-func TestCommitAllocates(t *testing.T) {
+func TestCommitAllocates(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts what all goroutines allocate
 	cfg := onMem(t, vfs.NewMem())
 	cfg.Partitions, cfg.MemTableBytes = 1, 512<<20
 	s := mustOpen(t, cfg)

@@ -19,7 +19,7 @@ func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	datadriven.Walk(t, "../testdata/eventstore", func(t *testing.T, path string) {
 		s := &stage{t: t, fs: vfs.NewCrashableMem()}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+		datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
 			s.out.Reset()
 			s.play(d)
 			return s.out.String()
