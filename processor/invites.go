@@ -233,11 +233,7 @@ func (w *worker) rule(i int, r *kgo.Record) (more bool, err error) {
 	if err := w.emit(v.Chain, v.Trace); err != nil {
 		return false, err
 	}
-	if v.Claimed || v.Counted {
-		if w.fact.Kind == schemas.FactRefused {
-			w.undo.add(e, projections.EventHash(e), v, w.draft.seq)
-		}
-	}
+	w.undo.note(&w.fact)
 	w.x.metrics.verdict(w.fact.Kind, v.Reason)
 	if w.fact.Kind == schemas.FactAccepted {
 		if err := w.accepted(v); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"hongbao/fsm"
 	"hongbao/internal/admission"
+	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -86,21 +87,27 @@ func (x *Processor) deliver(o fsm.Outcome) {
 }
 
 // releaseQueue holds what Redis granted to events that were refused: given back once the refusing fact is
-// committed (X10).
+// committed (X10). It is filled again from the facts that an open or a restore folds: releasing twice does nothing.
 type releaseQueue struct {
 	items []admission.Release
 	seqs  []int64
 }
 
-func (q *releaseQueue) add(e *schemas.Event, id admission.EventID, v *schemas.Verdict, seq int64) {
-	r := admission.Release{Campaign: e.Campaign, User: e.User, Offset: e.Offset, Event: id, EventTimeMS: e.TimeMS}
+// note remembers a refusing fact that something was granted for.
+func (q *releaseQueue) note(f *schemas.Fact) {
+	v := &f.Verdict
+	if f.Kind != schemas.FactRefused || !v.Claimed && !v.Counted {
+		return
+	}
+	e := schemas.Event{Kind: v.Event, Source: v.Source, ID: v.ID, Campaign: v.Campaign, Chain: v.Chain}
+	r := admission.Release{Campaign: v.Campaign, User: v.User, Offset: v.Offset, Event: projections.EventHash(&e), EventTimeMS: v.TimeMS}
 	if v.Claimed {
 		r.Want |= admission.WantClaim
 	}
 	if v.Counted {
 		r.Want |= admission.WantShare
 	}
-	q.items, q.seqs = append(q.items, r), append(q.seqs, seq)
+	q.items, q.seqs = append(q.items, r), append(q.seqs, f.Seq)
 }
 
 func (w *worker) giveBack(committed int64) {

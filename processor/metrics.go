@@ -1,10 +1,14 @@
 package processor
 
 import (
+	"context"
+	"maps"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -101,12 +105,14 @@ type lagCollector struct{ x *Processor }
 
 var (
 	unpublishedDesc = prometheus.NewDesc("hongbao_unpublished_events", "Events read and not yet in a committed transaction, by lane.", []string{"lane"}, nil)
+	lagDesc         = prometheus.NewDesc("hongbao_input_lag_records", "Offsets of an input between the committed position and its end, by topic and partition.", []string{"topic", "partition"}, nil)
 	committedDesc   = prometheus.NewDesc("hongbao_committed_seq", "Seq of the last committed fact, by partition.", []string{"partition"}, nil)
 )
 
 func (c *lagCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- unpublishedDesc
 	ch <- committedDesc
+	ch <- lagDesc
 }
 
 func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
@@ -119,8 +125,38 @@ func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	c.x.mu.Lock()
-	defer c.x.mu.Unlock()
-	for p, part := range c.x.live {
+	live := maps.Clone(c.x.live)
+	c.x.mu.Unlock()
+	for p, part := range live {
 		ch <- prometheus.MustNewConstMetric(committedDesc, prometheus.GaugeValue, float64(part.committed.Load()), label(p))
+	}
+	c.lag(ch, live)
+}
+
+// lagPatience bounds what a scrape waits for the broker.
+const lagPatience = 2 * time.Second
+
+// lag asks the broker where the inputs end; without an answer there is no lag to tell.
+func (c *lagCollector) lag(ch chan<- prometheus.Metric, live map[int32]*partition) {
+	if len(live) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lagPatience)
+	defer cancel()
+	inputs := make([]schemas.Topic, schemas.Inputs)
+	for t := range inputs {
+		inputs[t] = schemas.Topic(t) //nolint:gosec // six of them
+	}
+	ends, err := c.x.topics.Ends(ctx, topiclog.Committed, inputs...)
+	if err != nil {
+		return
+	}
+	for p, part := range live {
+		part.mu.Lock()
+		at := part.positions
+		part.mu.Unlock()
+		for _, t := range inputs {
+			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(max(0, ends[t][p]-at[t])), t.String(), label(p))
+		}
 	}
 }

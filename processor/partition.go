@@ -30,6 +30,7 @@ type partition struct {
 
 	store *eventstore.Partition // nil before the first takeover
 	state *projections.State    // nil while the store says something else
+	undo  releaseQueue
 
 	committed atomic.Int64  // seq up to which facts are committed in Kafka
 	ticket    atomic.Uint64 // number of this ownership: a late answer to an earlier one is known by it (X11)
@@ -39,6 +40,8 @@ type partition struct {
 	halted context.CancelCauseFunc
 	ended  chan struct{} // closed when nobody works on it
 	spares []*step
+
+	positions schemas.Positions // committed
 }
 
 func newPartition(l *lane, p int32) *partition {
@@ -97,7 +100,7 @@ func (p *partition) release(f *life) {
 		if err := p.store.Close(); err != nil {
 			p.log.Error("closing the store", "partition", p.id, "error", err)
 		}
-		p.store, p.state = nil, nil
+		p.store, p.state, p.undo = nil, nil, releaseQueue{}
 	}
 	p.halted = nil
 	close(p.ended)
@@ -107,6 +110,7 @@ func (p *partition) release(f *life) {
 func (p *partition) published(s *step) {
 	p.committed.Store(s.boundary.Seq)
 	p.mu.Lock()
+	p.positions = s.boundary.Positions
 	if p.store != nil { // a client that ends may still learn of a commit
 		p.store.Published(s.boundary.Seq)
 	}
@@ -140,6 +144,9 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 		committed = s.meta.Seq
 	}
 	p.committed.Store(committed)
+	p.mu.Lock()
+	p.positions = s.meta.Positions
+	p.mu.Unlock()
 	p.store.Published(committed)
 	p.ticket.Store(f.x.tickets.Add(1))
 	p.box.clear()

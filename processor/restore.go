@@ -110,6 +110,7 @@ func (r *restorer) fold(rec *topiclog.Record, batch *eventstore.Batch) error {
 	if err := r.state.Fold(f); err != nil {
 		return fmt.Errorf("fold fact %d at offset %d: %w", f.Seq, rec.Offset, err)
 	}
+	r.undo.note(f)
 	r.seq = f.Seq
 	r.facts++
 	if f.Kind != schemas.FactStepEnded {

@@ -174,6 +174,7 @@ func (p *partition) openState() error {
 			if err := f.Decode(value); err != nil {
 				return err
 			}
+			p.undo.note(&f)
 			return state.Fold(&f)
 		})
 	})

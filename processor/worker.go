@@ -53,7 +53,6 @@ type worker struct {
 	batch   eventBatch
 	coupons couponTurn
 	issue   issueQueue
-	undo    releaseQueue
 
 	events   int // of this step
 	oldestMS int64
