@@ -145,7 +145,7 @@ func (c *lagCollector) lag(ch chan<- prometheus.Metric, live map[int32]*partitio
 	defer cancel()
 	inputs := make([]schemas.Topic, schemas.Inputs)
 	for t := range inputs {
-		inputs[t] = schemas.Topic(t) //nolint:gosec // six of them
+		inputs[t] = schemas.Topic(t)
 	}
 	ends, err := c.x.topics.Ends(ctx, topiclog.Committed, inputs...)
 	if err != nil {
