@@ -49,7 +49,7 @@ const (
 	memTableMax         = 1 << 30   // of one partition: Pebble's arenas are addressed by 32 bits
 	syncEveryDefault    = 100 * time.Millisecond
 	openFilesMax        = 1000
-	memTablesQueued     = 2 // queued beside the mutable one's size before writes wait
+	memTablesQueued     = 3 // full ones and the one in use, before commits wait: a burst finds room while one is flushed
 	l0Compaction        = 4
 	l0StopWrites        = 24
 	walBytesPerSync     = 1 << 20 // spreads the kernel's write-back; promises nothing
@@ -78,7 +78,8 @@ type Config struct {
 	Partitions int32
 	// CacheBytes is the block cache of all partitions together; 0 is 64 MiB.
 	CacheBytes int64
-	// MemTableBytes are the memtables of all partitions together while nothing waits to be flushed; 0 is 96 MiB. Twice that is the limit at which commits wait.
+	// MemTableBytes are the memtables of all partitions together while nothing waits to be flushed; 0 is 96 MiB. Three times that is the limit, at
+	// which commits wait.
 	MemTableBytes int64
 	// Sync says when steps reach the disk; the zero value is never.
 	Sync SyncMode
