@@ -41,8 +41,9 @@ race: ## The same tests under the race detector
 	$(GOTEST) -race -run '$(RUN)' $(PKGS)
 
 .PHONY: test-real
+# One package after the other: they share one Redis, which some of them empty.
 test-real: ## The end-to-end tests on a real Kafka and a real Redis, started and stopped here
-	scripts/with-real $(GOTEST) -count=1 -tags real -run '$(RUN)' $(PKGS)
+	scripts/with-real $(GOTEST) -count=1 -p 1 -tags real -run '$(RUN)' $(PKGS)
 
 .PHONY: proofs
 proofs: build ## Every script of scripts/proofs: whole runs of the binary, embedded and on real parts
