@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -160,6 +161,13 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 		f.queue.push(st)
 		return nil
 	})
+	if errors.Is(err, eventstore.ErrGap) {
+		return nil, &Stop{
+			Partition: p.id, Rule: "X5e", Expected: fmt.Sprintf("the outbox to reach back to the committed seq %d", committed),
+			Found:  err.Error(),
+			Remedy: "Kafka has lost what was published to it: restore its topics and the group's offsets, or compare with `hongbao verify`",
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

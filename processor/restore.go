@@ -11,8 +11,8 @@ import (
 	"hongbao/schemas"
 )
 
-// restoreBatchFacts is how many facts are folded between two writes of a restore.
-const restoreBatchFacts = 200_000
+// restoreBatchFacts is how many facts are folded between two writes of a restore: about 2 MB, which fit a memtable.
+const restoreBatchFacts = 20_000
 
 // restore folds facts from the store's last step, after back (nil: nothing) has changed it, up to the
 // committed seq. Afterwards the outbox is empty and the positions are the metadata's (X5e).
