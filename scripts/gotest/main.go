@@ -31,16 +31,19 @@ type event struct {
 	Elapsed float64 `json:"elapsed"`
 }
 
+// keptBytes is how much of a failed test's output is shown at least.
+const keptBytes = 32 << 10
+
 // tally reads events and keeps of them what a person wants to see.
 type tally struct {
 	out                     io.Writer
 	passed, failed, skipped int
-	failedIn                map[string]int              // failed tests by package
-	output                  map[string]*strings.Builder // by package or package/test, until it ends
+	failedIn                map[string]int    // failed tests by package
+	output                  map[string][]byte // by package and test, until it ends
 }
 
 func newTally(out io.Writer) *tally {
-	return &tally{out: out, failedIn: map[string]int{}, output: map[string]*strings.Builder{}}
+	return &tally{out: out, failedIn: map[string]int{}, output: map[string][]byte{}}
 }
 
 // read consumes a stream of events. A line that is none is printed as it came:
@@ -84,22 +87,18 @@ func (t *tally) add(e event) {
 	}
 }
 
+// keep adds to what a test has said. Of one that talks without end the last words count.
 func (t *tally) keep(key, text string) {
-	b := t.output[key]
-	if b == nil {
-		b = &strings.Builder{}
-		t.output[key] = b
+	t.output[key] = append(t.output[key], text...)
+	if said := t.output[key]; len(said) > 2*keptBytes {
+		t.output[key] = append([]byte("(beginning left out)\n"), said[len(said)-keptBytes:]...)
 	}
-	b.WriteString(text)
 }
 
 func (t *tally) take(key string) string {
-	b := t.output[key]
+	text := string(t.output[key])
 	delete(t.output, key)
-	if b == nil {
-		return ""
-	}
-	return b.String()
+	return text
 }
 
 func (t *tally) endTest(e event) {

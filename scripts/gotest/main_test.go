@@ -47,6 +47,16 @@ func TestTally(t *testing.T) {
 			summary: "0 passed, 1 failed, 0 skipped",
 			shows:   []string{"last words"},
 		},
+		"a test that talks without end is cut at its beginning": {
+			events: `{"Action":"output","Package":"p","Test":"TestA","Output":"first words\n"}
+` + strings.Repeat(`{"Action":"output","Package":"p","Test":"TestA","Output":"blah\n"}
+`, keptBytes/2) + `{"Action":"output","Package":"p","Test":"TestA","Output":"last words\n"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+`,
+			summary: "0 passed, 1 failed, 0 skipped",
+			shows:   []string{"left out", "last words"},
+			hides:   []string{"first words"},
+		},
 		"plain text of the go command passes through": {
 			events:  "go: updates to go.mod needed\n",
 			summary: "0 passed, 0 failed, 0 skipped",
