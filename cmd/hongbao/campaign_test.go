@@ -42,7 +42,7 @@ func TestCampaignCommandsTakeEffect(t *testing.T) {
 	if err := os.WriteFile(seven, []byte(campaignText(7, 1, 10)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.serve("a")
+	stop := s.serve("a")
 	s.until("campaign 7 in force in all partitions", func() bool { c, ok := s.campaigns()[7]; return ok && len(c.Behind) == 0 })
 
 	var done campaignAnswer
@@ -80,6 +80,21 @@ func TestCampaignCommandsTakeEffect(t *testing.T) {
 	}
 	s.refused("STOPPED, which is for good", "campaign", "resume", "7", "--reason", "again")
 	s.must(nil, "campaign", "top-up", "7", "--coupon", "gift", "--stock", "1", "--reason", "for those who failed")
+
+	s.verified()
+
+	// Nobody reads them, but the next number knows of what lies beyond the last step's positions.
+	stop()
+	for number := int64(7); number <= 8; number++ {
+		done = campaignAnswer{}
+		s.must(&done, "campaign", "top-up", "7", "--coupon", "gift", "--stock", "1", "--reason", "later", "--no-wait")
+		if done.Change != number {
+			t.Errorf("sent while nobody runs: %+v, want change %d", done, number)
+		}
+	}
+	if c := s.campaigns()[7]; c.Change != 6 || len(c.Changes) != 6 {
+		t.Errorf("in force: %+v; what is not in the facts is not", c)
+	}
 }
 
 func TestCampaignRefusals(t *testing.T) {
@@ -126,6 +141,18 @@ func TestCampaignRefusedByWorkers(t *testing.T) {
 	if code != exitFailed || len(done.Refused) != partitions || len(done.Waiting) != 0 || done.Refused[0].Reason != "INVALID_FIELD" ||
 		!strings.Contains(done.Refused[0].Sentence, "HONGBAO_CODE_KEYS") {
 		t.Errorf("apply under the demo key: exit %d, %+v", code, done)
+	}
+}
+
+// A partition whose owner is away shows as behind, by version and by change.
+func TestCampaignBehind(t *testing.T) {
+	t.Parallel()
+	c := campaignFacts{rules: schemas.DemoCampaign(), places: []campaignPlace{
+		{version: 3, change: 2, paused: true}, {version: 2, change: 2}, {version: 3, change: 1}, {},
+	}}
+	c.rules.Version = 3
+	if s := c.state(); fmt.Sprint(s.Behind) != "[1 2 3]" || s.State != "PAUSED" || s.Change != 2 {
+		t.Errorf("got %+v", s)
 	}
 }
 

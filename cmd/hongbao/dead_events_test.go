@@ -18,6 +18,20 @@ func eventJSON(id string, campaign, chain int64) topiclog.Record {
 		id, campaign, chain, chain, id)}
 }
 
+// eventBinary is the same in binary mode, which its headers make.
+func eventBinary(id string, campaign, chain int64) topiclog.Record {
+	header := func(key, value string) topiclog.Header { return topiclog.Header{Key: key, Value: []byte(value)} }
+	return topiclog.Record{
+		Key: schemas.AppendKey(nil, chain),
+		Headers: []topiclog.Header{
+			header("ce_specversion", "1.0"), header("ce_id", id), header("ce_source", "/shop"),
+			header("ce_type", "hongbao.invite.v1.PurchaseSettled"), header("content-type", "application/json"),
+		},
+		Value: fmt.Appendf(nil, `{"event_time_ms":1700000000000,"campaign":%d,"chain":%d,"buyer":%d,"order_id":%q,"amount_minor":100,"currency":"CNY"}`,
+			campaign, chain, chain, id),
+	}
+}
+
 func (s *stage) deadEvents(args ...string) map[string]*deadEvent {
 	s.t.Helper()
 	var l deadEventsAnswer
@@ -38,11 +52,14 @@ func TestDeadEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := eventJSON("e1", 8, 55)
-	s.write(schemas.TopicEvents, good, good, eventJSON("e2", 8, 56), eventJSON("e3", 9, 57),
+	s.write(schemas.TopicEvents, good, good, eventBinary("e2", 8, 56), eventJSON("e3", 9, 57),
 		topiclog.Record{Key: []byte("58"), Value: []byte("nonsense")},
 		topiclog.Record{Partition: 3, Value: eventJSON("e4", 7, 58).Value})
+	astray := eventJSON("e5", 7, 59)
+	astray.Partition = (schemas.Partition(astray.Key, partitions) + 1) % partitions
+	s.writeTo(schemas.TopicEvents, astray)
 	s.serve("a")
-	s.until("every dead letter", func() bool { return len(s.deadEvents()) == 5 })
+	s.until("every dead letter", func() bool { return len(s.deadEvents()) == 6 })
 
 	dead := s.deadEvents()
 	if e := dead["e1/UNKNOWN_CAMPAIGN"]; e.Times != 2 || !e.Redrivable || e.Source != "/shop" || e.Key != "55" || e.OriginTopic != "invite.events" {
@@ -68,6 +85,9 @@ func TestDeadEvents(t *testing.T) {
 	}
 	s.until("it dies again, for its campaign is still unknown", func() bool { return s.deadEvents()["e3/UNKNOWN_CAMPAIGN"].Times == 2 })
 
+	s.must(nil, "dead", "redrive", "--events", "--all", "--reason", "MISROUTED")
+	s.until("the astray event is judged where it belongs", func() bool { return s.deadEvents()["e5/MISROUTED"] == nil })
+
 	s.must(nil, "campaign", "apply", s.file("eight.yaml", campaignText(8, 1, 1)))
 	s.must(&sent, "dead", "redrive", "--events", "--all", "--reason", "UNKNOWN_CAMPAIGN")
 	if *sent.Sent != 3 {
@@ -76,6 +96,19 @@ func TestDeadEvents(t *testing.T) {
 	s.until("the events of campaign 8 are judged", func() bool {
 		dead := s.deadEvents()
 		return dead["e1/UNKNOWN_CAMPAIGN"] == nil && dead["e2/UNKNOWN_CAMPAIGN"] == nil && dead["e3/UNKNOWN_CAMPAIGN"].Times == 3 && len(dead) == 3
+	})
+	s.verified()
+}
+
+// verified waits until verify finds that everything is as it should be, what people decided included.
+func (s *stage) verified() {
+	s.t.Helper()
+	s.until("verify finds nothing wrong and nothing that waits", func() bool {
+		code, out, _ := start(s.t, s.env, "verify")
+		if strings.Contains(out, "BROKEN") {
+			s.t.Fatal(out)
+		}
+		return code == exitDone
 	})
 }
 
@@ -99,10 +132,16 @@ func TestTopUpAndRedrive(t *testing.T) {
 	if len(l.Coupons) != 0 || len(l.Records) != 1 || l.Records[0].Reason != "UNKNOWN_CAMPAIGN" || l.Records[0].OriginTopic != "coupon.commands" {
 		t.Errorf("dead: %+v", l)
 	}
+	redrive := func() {
+		s.must(nil, "dead", "redrive", "--all", "--reason", "OUT_OF_STOCK", "--campaign", "7", "--operator", "ops", "--note", "topped up")
+	}
+	before := s.moves()
+	redrive()
+	s.until("both fail again", func() bool { return s.moves() == before+4 && len(failed()) == 2 })
 	s.must(nil, "campaign", "top-up", "7", "--coupon", "gift", "--stock", "2", "--reason", "more")
 	// The issuer hears of the stock after the fact is committed, so the first try may still come too early.
 	s.until("all are issued", func() bool {
-		s.must(nil, "dead", "redrive", "--all", "--reason", "OUT_OF_STOCK", "--campaign", "7", "--operator", "ops", "--note", "topped up")
+		redrive()
 		for _, state := range s.transitions() {
 			if state != "COMPLETED" {
 				return false
@@ -110,4 +149,5 @@ func TestTopUpAndRedrive(t *testing.T) {
 		}
 		return true
 	})
+	s.verified()
 }

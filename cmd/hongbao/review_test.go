@@ -169,6 +169,7 @@ func TestReview(t *testing.T) {
 	decide("held", "reject", "--all")
 	expect(t, "rejected", s.states("dead", "list", "--reason", "REVIEW_REJECTED"), "map[a3:DEAD REVIEW_REJECTED]")
 	decide("dead", "discard", "--coupon", couponHex(0xd2))
+	s.refused("no such coupon", append([]string{"dead", "redrive", "--coupon", couponHex(0xd2)}, by...)...)
 	if d := decide("dead", "redrive", "--all", "--reason", "EXHAUSTED", "--campaign", "1"); len(d.Coupons) != 3 {
 		t.Errorf("redrive: %+v; want the three that are still dead", d)
 	}
@@ -194,21 +195,28 @@ func (s *stage) checkLine() {
 	}
 }
 
+// moves counts the moves of all coupons.
+func (s *stage) moves() (n int) {
+	s.t.Helper()
+	s.eachMove(func(*pb.CouponMoved) { n++ })
+	return n
+}
+
 // transitions are the states in which the facts leave the coupons.
 func (s *stage) transitions() map[string]string {
 	s.t.Helper()
-	ends, err := s.log.Ends(s.t.Context(), topiclog.Committed, schemas.TopicFacts)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	states := map[string]string{}
-	err = eachCouponMove(s.t.Context(), s.log, ends[schemas.TopicFacts], func(_ int32, m *pb.CouponMoved) {
+	s.eachMove(func(m *pb.CouponMoved) {
 		states[fmt.Sprintf("%x", m.GetCouponId()[:1])] = m.GetTo().String()[len("COUPON_STATE_"):]
 	})
-	if err != nil {
+	return states
+}
+
+func (s *stage) eachMove(fn func(*pb.CouponMoved)) {
+	s.t.Helper()
+	if err := eachCouponMove(s.t.Context(), s.log, nil, func(_ int32, m *pb.CouponMoved) { fn(m) }); err != nil {
 		s.t.Fatal(err)
 	}
-	return states
 }
 
 func TestReviewRefusals(t *testing.T) {
@@ -283,6 +291,11 @@ func TestAdopt(t *testing.T) {
 	commits, err := s.log.CommittedOffsets(t.Context(), "hongbao", schemas.TopicEvents)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for p := range commits {
+		if int32(p) != partition && commits[p].Offset != -1 {
+			t.Errorf("partition %d was not named and has %+v", p, commits[p])
+		}
 	}
 	m, err := schemas.ParseMetadata(commits[partition].Metadata)
 	if err != nil || m.Seq != 5 || m.ClockMS != 10_000 {

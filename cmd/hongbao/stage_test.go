@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func newStage(t *testing.T, env ...string) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(parts.Close)
-	s.env = append(env, "HONGBAO_BROKERS="+parts.Brokers()[0], "HONGBAO_REDIS="+parts.RedisAddr(), "HONGBAO_LOG_LEVEL=error")
+	s.env = slices.Concat(env, []string{"HONGBAO_BROKERS=" + parts.Brokers()[0], "HONGBAO_REDIS=" + parts.RedisAddr(), "HONGBAO_LOG_LEVEL=error"})
 	if s.log, err = topiclog.Dial(t.Context(), topiclog.Config{Brokers: parts.Brokers()}); err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +117,19 @@ func (s *stage) until(what string, done func() bool) {
 	}
 }
 
-// write sends records of one topic.
+// write sends records of one topic: those with a key where it belongs, others to their partition.
 func (s *stage) write(t schemas.Topic, records ...topiclog.Record) {
+	s.t.Helper()
+	for i := range records {
+		if records[i].Key != nil {
+			records[i].Partition = topiclog.ByKey
+		}
+	}
+	s.writeTo(t, records...)
+}
+
+// writeTo sends records to the partitions that they name, wrong ones too.
+func (s *stage) writeTo(t schemas.Topic, records ...topiclog.Record) {
 	s.t.Helper()
 	w, err := s.log.Writer(s.t.Context(), topiclog.WriterConfig{}, t)
 	if err != nil {
@@ -125,11 +137,7 @@ func (s *stage) write(t schemas.Topic, records ...topiclog.Record) {
 	}
 	defer w.Close()
 	for _, r := range records {
-		partition := int32(topiclog.ByKey)
-		if r.Key == nil {
-			partition = r.Partition
-		}
-		if err := w.Write(s.t.Context(), t, partition, r.Key, r.Value, r.Headers); err != nil {
+		if err := w.Write(s.t.Context(), t, r.Partition, r.Key, r.Value, r.Headers); err != nil {
 			s.t.Fatal(err)
 		}
 	}
