@@ -106,6 +106,10 @@ type lagCollector struct{ x *Processor }
 var (
 	unpublishedDesc = prometheus.NewDesc("hongbao_unpublished_events", "Events read and not yet in a committed transaction, by lane.", []string{"lane"}, nil)
 	lagDesc         = prometheus.NewDesc("hongbao_input_lag_records", "Offsets of an input between the committed position and its end, by topic and partition.", []string{"topic", "partition"}, nil)
+	claimsDesc      = prometheus.NewDesc("hongbao_redis_answers_total", "Answers of Redis to claims and shares.", []string{"ask", "answer"}, nil)
+	conflictsDesc   = prometheus.NewDesc("hongbao_claim_conflicts_total", "Users whom facts put into two chains, found at a rebuild of Redis.", nil, nil)
+	issuerDesc      = prometheus.NewDesc("hongbao_issuer_calls_total", "Calls to the issuer, by result.", []string{"result"}, nil)
+	issuerQueueDesc = prometheus.NewDesc("hongbao_issuer_queue", "Coupons that wait to be asked for.", nil, nil)
 	committedDesc   = prometheus.NewDesc("hongbao_committed_seq", "Seq of the last committed fact, by partition.", []string{"partition"}, nil)
 )
 
@@ -113,9 +117,16 @@ func (c *lagCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- unpublishedDesc
 	ch <- committedDesc
 	ch <- lagDesc
+	ch <- claimsDesc
+	ch <- conflictsDesc
+	ch <- issuerDesc
+	ch <- issuerQueueDesc
 }
 
 func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
+	if !c.x.opened.Load() {
+		return
+	}
 	for _, l := range c.x.lanes {
 		l.mu.Lock()
 		f := l.life
@@ -131,6 +142,24 @@ func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(committedDesc, prometheus.GaugeValue, float64(part.committed.Load()), label(p))
 	}
 	c.lag(ch, live)
+	c.outside(ch)
+}
+
+// outside tells what Redis and the issuer answered.
+func (c *lagCollector) outside(ch chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, n int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	g := c.x.cfg.Gate.Stats()
+	count(claimsDesc, g.ClaimsYes, "claim", "yes")
+	count(claimsDesc, g.ClaimsNo, "claim", "no")
+	count(claimsDesc, g.SharesYes, "share", "yes")
+	count(claimsDesc, g.SharesNo, "share", "no")
+	count(conflictsDesc, g.Conflicts)
+	p := c.x.pool.Stats()
+	count(issuerDesc, p.Calls-p.Failed, "answered")
+	count(issuerDesc, p.Failed, "failed")
+	ch <- prometheus.MustNewConstMetric(issuerQueueDesc, prometheus.GaugeValue, float64(p.Queued))
 }
 
 // lagPatience bounds what a scrape waits for the broker.

@@ -29,6 +29,9 @@ type Processor struct {
 	metrics *metrics
 	routes  routes
 	tickets atomic.Uint64
+	opened  atomic.Bool // what open sets may be read by others
+
+	factPatience time.Duration // of X5d; tests wait less
 
 	store    *eventstore.Store
 	topics   *topiclog.Client
@@ -51,6 +54,7 @@ func New(cfg Config) (*Processor, error) {
 	}
 	x := &Processor{
 		cfg: cfg, log: cfg.Logger, live: map[int32]*partition{}, stops: map[int32]*Stop{}, fatal: make(chan error, 1),
+		factPatience: factPatience,
 	}
 	x.metrics = newMetrics(cfg.Metrics, x)
 	x.routes.partitions = cfg.Partitions
@@ -133,6 +137,7 @@ func (x *Processor) open(ctx context.Context) error {
 			owned: map[int32]bool{}, open: map[int32]*partition{},
 		})
 	}
+	x.opened.Store(true)
 	return nil
 }
 

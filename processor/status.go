@@ -29,10 +29,8 @@ func (x *Processor) Status() Status {
 	for _, stop := range x.stops {
 		s.Stopped = append(s.Stopped, stop)
 	}
-	if x.member != nil {
+	if x.opened.Load() {
 		x.member.lease(func(p int32) { s.Owned = append(s.Owned, p) })
-	}
-	if x.pool != nil {
 		s.Pool = x.pool.Stats()
 	}
 	slices.Sort(s.Owned)

@@ -55,8 +55,32 @@ func (f *life) partition(p int32) (*partition, error) {
 	}
 }
 
-// reconcile keeps X5e: by (seq, hash) alone, never by names.
+// reconcile keeps X5e, also where the directory turns out to be damaged only when it is read.
 func (p *partition) reconcile(ctx context.Context, s *settled) error {
+	err := p.compare(ctx, s)
+	if !errors.Is(err, eventstore.ErrCorrupt) {
+		return err
+	}
+	p.log.Error("the partition's data is damaged and is rebuilt from facts", "partition", p.id, "error", err)
+	if err := p.discard(); err != nil {
+		return err
+	}
+	return p.compare(ctx, s)
+}
+
+// discard throws the live data of the partition away; its checkpoints stay.
+func (p *partition) discard() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.store != nil {
+		_ = p.store.Close() // what it could still say does not matter
+		p.store, p.state, p.undo = nil, nil, releaseQueue{}
+	}
+	return p.x.store.Discard(p.id)
+}
+
+// compare goes by (seq, hash) alone, never by names.
+func (p *partition) compare(ctx context.Context, s *settled) error {
 	if err := p.openStore(); err != nil {
 		return err
 	}
@@ -139,19 +163,12 @@ func (p *partition) rollback(ctx context.Context, s *settled) error {
 	return p.store.Reset()
 }
 
-// openStore opens the partition's directory; a damaged one is thrown away, for the facts rebuild it.
+// openStore opens the partition's directory.
 func (p *partition) openStore() error {
 	if p.store != nil {
 		return nil
 	}
 	store, err := p.x.store.Partition(p.id)
-	if errors.Is(err, eventstore.ErrCorrupt) {
-		p.log.Error("the partition's data is damaged and is rebuilt from facts", "partition", p.id, "error", err)
-		if err := p.x.store.Discard(p.id); err != nil {
-			return err
-		}
-		store, err = p.x.store.Partition(p.id)
-	}
 	if err != nil {
 		return fmt.Errorf("open partition %d: %w", p.id, err)
 	}
