@@ -99,7 +99,7 @@ func (x *Processor) look(ctx context.Context, cl *kgo.Client, p int32) (settled,
 // checkFacts keeps X5d: the last fact is the one that the metadata names, with its hash. It is asked also
 // when Pebble agrees: a broker that lost data must be noticed now.
 func (x *Processor) checkFacts(ctx context.Context, p int32, s *settled) error {
-	deadline := time.Now().Add(factPatience)
+	deadline := time.Now().Add(x.factPatience)
 	for {
 		last, err := x.lastFact(ctx, p, s.start, s.end)
 		if err != nil {
