@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,7 +39,7 @@ func TestMain(m *testing.M) {
 type childStatus struct {
 	Working []int32
 	Seqs    int64 // sum of the committed seqs
-	Queued  int   // coupons that wait for the issuer
+	Issuing int   // tasks and workers of the issue pool that wait
 }
 
 // runChild runs a process until its standard input is closed.
@@ -50,6 +52,9 @@ func runChild(text string) error {
 	cfg, err := s.config()
 	if err != nil {
 		return err
+	}
+	if s.Verbose {
+		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	x, err := processor.New(cfg)
 	if err != nil {
@@ -70,7 +75,7 @@ func runChild(text string) error {
 			return err
 		case <-tick.C:
 			st := x.Status()
-			line := childStatus{Working: st.Working, Queued: st.Pool.Queued}
+			line := childStatus{Working: st.Working, Issuing: st.Pool.Queued + st.Pool.Waiting}
 			for _, n := range st.Seqs {
 				line.Seqs += n
 			}
@@ -89,7 +94,9 @@ type child struct {
 
 func (f *fleet) spawn(instance string) *child {
 	f.t.Helper()
-	text, err := json.Marshal(f.spec(instance, f.dir(instance)))
+	s := f.spec(instance, f.dir(instance))
+	s.Verbose = testing.Verbose()
+	text, err := json.Marshal(s)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -129,6 +136,13 @@ func (c *child) until(what string, holds func(childStatus) bool) childStatus {
 	}
 	c.f.t.Fatalf("the child ended before: %s", what)
 	return childStatus{}
+}
+
+// freeze stops the child where it is.
+func (c *child) freeze() {
+	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		c.f.t.Fatal(err)
+	}
 }
 
 // kill is kill -9.

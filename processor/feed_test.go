@@ -119,9 +119,7 @@ func (f *fleet) letters(t schemas.Topic) []*pb.DeadLetter {
 	var all []*pb.DeadLetter
 	for _, r := range f.read(t) {
 		d := new(pb.DeadLetter)
-		if err := proto.Unmarshal(r.Value, d); err != nil {
-			f.t.Fatal(err)
-		}
+		f.decode(r.Value, d)
 		all = append(all, d)
 	}
 	return all
@@ -133,10 +131,15 @@ func (f *fleet) facts() []*pb.Fact {
 	var all []*pb.Fact
 	for _, r := range f.read(schemas.TopicFacts) {
 		m := new(pb.Fact)
-		if err := proto.Unmarshal(r.Value, m); err != nil {
-			f.t.Fatal(err)
-		}
+		f.decode(r.Value, m)
 		all = append(all, m)
 	}
 	return all
+}
+
+func (f *fleet) decode(value []byte, m proto.Message) {
+	f.t.Helper()
+	if err := proto.Unmarshal(value, m); err != nil {
+		f.t.Fatal(err)
+	}
 }

@@ -207,6 +207,7 @@ func TestLaneBeginsAgain(t *testing.T) {
 		}
 		f.send(part)
 		f.await("the lane's next life", func() bool { return counter(t, reg, "hongbao_lane_restarts_total") >= restarts })
+		f.working(4, p) // or the next fence would meet a lane that is about to begin anyway
 	}
 	checkCounts(t, f.mustVerify(), stream.Counts())
 

@@ -59,6 +59,7 @@ func ownRedis(f *fleet) { f.redis = startRedisServer(f.t) }
 // process is one running Processor.
 type process struct {
 	x    *processor.Processor
+	gate *admission.Gate
 	stop context.CancelFunc
 	done chan error
 }
@@ -109,6 +110,7 @@ type spec struct {
 	Instance, Dir string
 	Partitions    int32
 	Rate          int
+	Verbose       bool
 	client        *redis.Client
 	keys          *schemas.CodeKeys
 	campaigns     []*schemas.Campaign
@@ -181,7 +183,7 @@ func (f *fleet) startWith(cfg processor.Config) *process {
 		f.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	p := &process{x: x, stop: stop, done: make(chan error, 1)}
+	p := &process{x: x, gate: cfg.Gate, stop: stop, done: make(chan error, 1)}
 	go func() { p.done <- x.Run(ctx) }()
 	f.procs[cfg.Instance] = p
 	return p
@@ -230,20 +232,26 @@ func (f *fleet) send(records iter.Seq[*cascade.Record]) {
 	}
 }
 
-// verified waits until verify finds no lag and no open coupon, and returns its report.
+// verified waits until verify finds no lag and no open coupon twice running, and returns its last report. Once is
+// not enough: commands that came between the ends it read and the offsets it read are no lag yet.
 func (f *fleet) verified(patience time.Duration) *verify.Report {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	rests := 0
 	for {
 		r := f.report()
-		if r.OK || len(r.Broken) > 0 {
+		if rests++; !r.OK {
+			rests = 0
+		}
+		if rests == 2 || len(r.Broken) > 0 {
 			return r
 		}
 		select {
 		case <-ctx.Done():
+			r.OK = false
 			return r
 		case <-tick.C:
 		}

@@ -39,6 +39,7 @@ func (grantAll) Admit(_ context.Context, asks []admission.Ask, answers []admissi
 type nothing struct{}
 
 func (nothing) Get(projections.Space, []byte, []byte) ([]byte, bool, error) { return nil, false, nil }
+
 func (nothing) Scan(projections.Space, []byte, func(key, value []byte) error) error {
 	return nil
 }
@@ -102,8 +103,10 @@ func (m *maker) record(kind string, chain int64, msg proto.Message) *kgo.Record 
 	r := &kgo.Record{
 		Topic: schemas.TopicEvents.String(), Key: schemas.AppendKey(nil, chain), Value: value, Offset: m.offset,
 		Headers: []kgo.RecordHeader{
-			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: strconv.AppendInt([]byte("e"), m.offset, 10)},
-			{Key: "ce_source", Value: []byte("test")}, {Key: "ce_type", Value: []byte("hongbao.invite.v1." + kind)},
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_id", Value: strconv.AppendInt([]byte("e"), m.offset, 10)},
+			{Key: "ce_source", Value: []byte("test")},
+			{Key: "ce_type", Value: []byte("hongbao.invite.v1." + kind)},
 		},
 		Timestamp: time.UnixMilli(testNowMS),
 		Attrs:     kgo.NewRecordAttrs(kgo.RecordAttrsOpts{TimestampType: 1}),

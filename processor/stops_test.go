@@ -34,6 +34,9 @@ func (f *fleet) copyLog(from *fleet, edit func(p int32, facts []*topiclog.Record
 			}
 			var out []*kgo.Record
 			for _, r := range rs {
+				for t < schemas.Topic(schemas.Inputs) && int64(len(out)) < r.Offset { // where a transaction's marker was
+					out = append(out, &kgo.Record{Topic: f.topics.Name(t), Partition: r.Partition})
+				}
 				out = append(out, &kgo.Record{Topic: f.topics.Name(t), Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
 			}
 			if len(out) > 0 {

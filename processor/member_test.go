@@ -1,0 +1,103 @@
+package processor
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
+)
+
+// TestLeaseReadsGenerationBeforeOwnership: what a transaction uses is of one moment: while ownership is read no
+// callback may change it, and the generation read before it is at most older (X7).
+func TestLeaseReadsGenerationBeforeOwnership(t *testing.T) {
+	t.Parallel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers("127.0.0.1:1"), kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	m := &member{cl: cl, topic: "t", owned: map[int32]bool{3: true}, log: slog.New(slog.DiscardHandler), take: func(int32) {}, forced: true}
+	changed := make(chan struct{})
+	var seen []int32
+	_, ok := m.lease(func(p int32) {
+		seen = append(seen, p)
+		if len(seen) == 1 {
+			go func() {
+				m.onAssigned(context.Background(), cl, map[string][]int32{"t": {4}})
+				close(changed)
+			}()
+			if m.mu.TryLock() {
+				t.Error("a callback may change ownership while it is read")
+				m.mu.Unlock()
+			}
+		}
+	})
+	if ok {
+		t.Error("a lease without a member id")
+	}
+	<-changed
+	if len(seen) != 1 || !m.owns(4) || !m.owns(3) || m.owns(5) {
+		t.Errorf("read %v, now owned %v", seen, m.owned)
+	}
+	m.drop([]int32{3})
+	if m.owns(3) {
+		t.Error("dropped and still owned")
+	}
+}
+
+// TestLeaseGrowsStale: a lease counts from when the request was sent, and an older answer does not renew it (X11).
+func TestLeaseGrowsStale(t *testing.T) {
+	t.Parallel()
+	m := &member{}
+	if m.confirmedWithin(time.Hour) {
+		t.Error("never confirmed")
+	}
+	now := time.Now()
+	m.confirm(now)
+	m.confirm(now.Add(-time.Hour))
+	if !m.confirmedWithin(time.Minute) {
+		t.Error("an older answer took a newer one back")
+	}
+	m.confirmed = now.Add(-leaseFresh)
+	if m.confirmedWithin(leaseFresh) {
+		t.Error("fresh after the session timeout less an attempt")
+	}
+}
+
+// TestRetryIsNeverEarly: a retry record that is not due holds its topic, and says how long the worker may sleep.
+func TestRetryIsNeverEarly(t *testing.T) {
+	t.Parallel()
+	w := foldWorker(t, 0, 1, schemas.DemoCampaign())
+	chain := int64(7)
+	retry := func(dueMS int64) *kgo.Record {
+		v, err := proto.Marshal(&pb.RetryEnvelope{CouponId: make([]byte, 16), NotBeforeMs: dueMS, ChainId: chain})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &kgo.Record{Key: schemas.AppendKey(nil, chain), Value: v}
+	}
+	for ahead, want := range map[int64]bool{-1: true, 0: true, 1: false, 60_000: false} {
+		w.coupons.begin()
+		done, err := w.retry(schemas.TopicRetry1s, retry(w.clockMS+ahead))
+		if err != nil || done != want {
+			t.Errorf("due in %d ms: taken %v, %v", ahead, done, err)
+		}
+		wait := w.nextTimer()
+		if !want && wait > time.Duration(ahead)*time.Millisecond && wait > time.Millisecond || wait > idleWait || wait <= 0 {
+			t.Errorf("due in %d ms: the worker sleeps %s", ahead, wait)
+		}
+	}
+	w.coupons.begin()
+	w.coupons.wait(w.clockMS + 90)
+	w.coupons.wait(w.clockMS + 30)
+	w.coupons.wait(w.clockMS + 60)
+	if got := w.nextTimer(); got != 30*time.Millisecond {
+		t.Errorf("the earliest is due in 30 ms, the worker sleeps %s", got)
+	}
+}
