@@ -216,6 +216,8 @@ func (f *life) work(w *worker) error {
 	}
 	if _, ok := errors.AsType[*Stop](err); ok {
 		w.stopped.Store(true)
+	}
+	if w.stopped.Load() {
 		f.forget(w.id)
 	}
 	return err

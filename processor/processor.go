@@ -267,10 +267,14 @@ func (x *Processor) isStopped(p int32) bool {
 func (x *Processor) stopPartition(s *Stop) {
 	x.mu.Lock()
 	part := x.live[s.Partition]
-	if x.stops[s.Partition] == nil {
+	known := x.stops[s.Partition] != nil
+	if !known {
 		x.stops[s.Partition] = s
 	}
 	x.mu.Unlock()
+	if known {
+		return
+	}
 	x.log.Error("partition stopped", "partition", s.Partition, "rule", s.Rule, "expected", s.Expected, "found", s.Found, "remedy", s.Remedy)
 	x.metrics.stopped.WithLabelValues(label(s.Partition), s.Rule).Set(1)
 	if part != nil {
