@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"hongbao/internal/topiclog"
 	"hongbao/schemas"
@@ -49,6 +50,9 @@ type campaignLog struct {
 // readCampaigns reads the fact log whole, then what no worker has read yet of hongbao.control. Where a worker
 // stands is taken from its last StepEnded, and so from the same log: the two leave no gap between them.
 func readCampaigns(ctx context.Context, log *topiclog.Client) (*campaignLog, error) {
+	if err := settleControl(ctx, log); err != nil {
+		return nil, err
+	}
 	ends, err := log.Ends(ctx, topiclog.Committed, schemas.TopicFacts, schemas.TopicControl, schemas.TopicCouponDead)
 	if err != nil {
 		return nil, err
@@ -85,6 +89,43 @@ func readCampaigns(ctx context.Context, log *topiclog.Client) (*campaignLog, err
 		slices.SortFunc(c.changes, func(a, b *pb.CampaignChange) int { return cmp.Compare(a.GetNumber(), b.GetNumber()) })
 	}
 	return all, err
+}
+
+// controlPatience is longer than a transaction whose sender has died stays open.
+const controlPatience = 50 * time.Second
+
+// settleControl waits until what stands on hongbao.control now is committed or aborted. A broadcast is committed
+// before its markers are written, so that without this the next command would not see it and take its number again.
+func settleControl(ctx context.Context, log *topiclog.Client) error {
+	const t = schemas.TopicControl
+	high, err := log.Ends(ctx, topiclog.Uncommitted, t)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, controlPatience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		stable, err := log.Ends(ctx, topiclog.Committed, t)
+		if err != nil {
+			return err
+		}
+		open := -1
+		for p, end := range high[t] {
+			if stable[t][p] < end {
+				open = p
+			}
+		}
+		if open < 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("a transaction is open on %s/%d from offset %d on and did not end within %s: %w", t, open, stable[t][open], controlPatience, ctx.Err())
+		case <-tick.C:
+		}
+	}
 }
 
 func (all *campaignLog) get(id int64) *campaignFacts {

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
 	"hongbao/internal/topiclog"
@@ -141,6 +145,35 @@ func TestCampaignRefusedByWorkers(t *testing.T) {
 	if code != exitFailed || len(done.Refused) != partitions || len(done.Waiting) != 0 || done.Refused[0].Reason != "INVALID_FIELD" ||
 		!strings.Contains(done.Refused[0].Sentence, "HONGBAO_CODE_KEYS") {
 		t.Errorf("apply under the demo key: exit %d, %+v", code, done)
+	}
+}
+
+// A broadcast whose markers are not written yet is waited for: its number is taken.
+func TestControlIsSettledFirst(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	sender, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.TransactionalID(s.prefix+"sender"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Close()
+	if err := sender.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	record := &kgo.Record{Topic: schemas.TopicControl.Name(s.prefix), Key: []byte("campaign/1"), Value: []byte("{}")}
+	if err := sender.ProduceSync(t.Context(), record).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	brief, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := settleControl(brief, s.log); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while a transaction is open: %v; want to have waited", err)
+	}
+	if err := sender.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if err := settleControl(t.Context(), s.log); err != nil {
+		t.Errorf("after it ended: %v", err)
 	}
 }
 

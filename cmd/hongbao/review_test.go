@@ -288,7 +288,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("adopted %+v", done)
 	}
 	s.refused("has offset 0 committed", "topics", "adopt", name)
-	commits, err := s.log.CommittedOffsets(t.Context(), "hongbao", schemas.TopicEvents)
+	commits, err := s.log.CommittedOffsets(t.Context(), s.prefix+"hongbao", schemas.TopicEvents)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,8 +308,8 @@ func TestAdoptLeavesALiveGroupAlone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	partition := s.writeCoupons(map[byte][]lifeMove{0xa1: toHeld})
-	member, err := kgo.NewClient(kgo.SeedBrokers(s.env[0][len("HONGBAO_BROKERS="):]), kgo.ConsumerGroup("hongbao"),
-		kgo.ConsumeTopics(schemas.TopicEvents.String()), kgo.DisableAutoCommit())
+	member, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...), kgo.ConsumerGroup(s.prefix+"hongbao"),
+		kgo.ConsumeTopics(schemas.TopicEvents.Name(s.prefix)), kgo.DisableAutoCommit())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,30 +21,45 @@ import (
 // stagePatience bounds what a test waits for; the machines that run it are shared.
 const stagePatience = 2 * time.Minute
 
-// stage is an embedded Kafka and Redis with hongbao's topics, on which a test runs commands as processes do.
+// stage is a Kafka and a Redis with topics of its own, on which a test runs commands as processes do: embedded
+// parts by default, real ones where HONGBAO_TEST_BROKERS and HONGBAO_TEST_REDIS name them.
 type stage struct {
-	t    *testing.T
-	env  []string
-	root string // of data directories
-	log  *topiclog.Client
+	t       *testing.T
+	brokers []string
+	prefix  string
+	env     []string
+	root    string // of data directories
+	log     *topiclog.Client
 }
 
 func newStage(t *testing.T, env ...string) *stage {
 	t.Helper()
-	s := &stage{t: t, root: t.TempDir()}
-	parts, err := embedded.Start(embedded.Config{Partitions: partitions})
-	if err != nil {
-		t.Fatal(err)
+	s := &stage{t: t, root: t.TempDir(), prefix: "cmd" + strings.ToLower(rand.Text()[:8]) + ".", brokers: strings.Fields(os.Getenv("HONGBAO_TEST_BROKERS"))}
+	redis := os.Getenv("HONGBAO_TEST_REDIS")
+	if len(s.brokers) == 0 || redis == "" {
+		parts, err := embedded.Start(embedded.Config{Partitions: partitions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(parts.Close)
+		s.brokers, redis = parts.Brokers(), parts.RedisAddr()
 	}
-	t.Cleanup(parts.Close)
-	s.env = slices.Concat(env, []string{"HONGBAO_BROKERS=" + parts.Brokers()[0], "HONGBAO_REDIS=" + parts.RedisAddr(), "HONGBAO_LOG_LEVEL=error"})
-	if s.log, err = topiclog.Dial(t.Context(), topiclog.Config{Brokers: parts.Brokers()}); err != nil {
+	s.env = slices.Concat(env, []string{
+		"HONGBAO_BROKERS=" + strings.Join(s.brokers, ","), "HONGBAO_REDIS=" + redis, "HONGBAO_PREFIX=" + s.prefix, "HONGBAO_LOG_LEVEL=error",
+	})
+	var err error
+	if s.log, err = topiclog.Dial(t.Context(), topiclog.Config{Brokers: s.brokers, Prefix: s.prefix}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.log.Close)
 	if _, err := s.log.Create(t.Context(), topiclog.Options{Partitions: partitions}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := s.log.Remove(context.WithoutCancel(t.Context())); err != nil {
+			t.Log(err)
+		}
+	})
 	return s
 }
 
