@@ -31,11 +31,18 @@ func TestDecodeRefusals(t *testing.T) {
 	const n = 4
 	w, m := foldWorker(t, 1, n, schemas.DemoCampaign()), &maker{tb: t}
 	chain, foreign := keyOf(1, n), keyOf(2, n)
-	ahead := func(byClock bool, ms int64) *kgo.Record {
-		r := m.record("ShareCreated", chain, &pb.ShareCreated{EventTimeMs: testNowMS + ms, Campaign: 1, Chain: chain, User: chain, Code: m.mint(chain, chain)})
-		if byClock { // a producer's timestamp says nothing: the worker clock does
-			r.Attrs, r.Timestamp = kgo.RecordAttrs{}, time.UnixMilli(testNowMS+ms)
-		}
+	const hour = 3600 * 1000
+	share := func(timeMS int64) *kgo.Record {
+		return m.record("ShareCreated", chain, &pb.ShareCreated{EventTimeMs: timeMS, Campaign: 1, Chain: chain, User: chain, Code: m.mint(chain, chain)})
+	}
+	appended := func(timeMS int64) *kgo.Record { // an hour ago by the broker's clock
+		r := share(timeMS)
+		r.Timestamp = time.UnixMilli(testNowMS - hour)
+		return r
+	}
+	stamped := func(timeMS int64) *kgo.Record { // a producer's timestamp says nothing: the worker clock does
+		r := share(timeMS)
+		r.Attrs, r.Timestamp = kgo.RecordAttrs{}, time.UnixMilli(timeMS)
 		return r
 	}
 	edit := func(r *kgo.Record, fn func(*kgo.Record)) *kgo.Record { fn(r); return r }
@@ -49,10 +56,10 @@ func TestDecodeRefusals(t *testing.T) {
 		"key of another chain":        {edit(m.share(chain, chain), func(r *kgo.Record) { r.Key = schemas.AppendKey(nil, foreign) }), pb.Reason_REASON_MISROUTED, "its chain is"},
 		"key with a plus":             {edit(m.share(chain, chain), func(r *kgo.Record) { r.Key = append([]byte("+"), r.Key...) }), pb.Reason_REASON_MISROUTED, "in decimal"},
 		"partition of another":        {m.share(foreign, foreign), pb.Reason_REASON_MISROUTED, "belongs to partition 2 of 4, the record is in 1"},
-		"in time by append time":      {ahead(false, futureMS), 0, ""},
-		"future by append time":       {ahead(false, futureMS+1), pb.Reason_REASON_FUTURE_TIME, "at most 300 s"},
-		"in time by worker clock":     {ahead(true, futureMS), 0, ""},
-		"future by worker clock":      {ahead(true, futureMS+1), pb.Reason_REASON_FUTURE_TIME, "at most 300 s"},
+		"in time by append time":      {appended(testNowMS - hour + futureMS), 0, ""},
+		"future by append time":       {appended(testNowMS - hour + futureMS + 1), pb.Reason_REASON_FUTURE_TIME, "at most 300 s"},
+		"in time by worker clock":     {stamped(testNowMS + futureMS), 0, ""},
+		"future by worker clock":      {stamped(testNowMS + futureMS + 1), pb.Reason_REASON_FUTURE_TIME, "at most 300 s"},
 		"malformed code of a join":    {m.record("InviteJoined", chain, &pb.InviteJoined{EventTimeMs: testNowMS, Code: "what?", Invitee: 5}), pb.Reason_REASON_BAD_CODE, `"what?" is not an invite code`},
 		"malformed code of a share":   {m.record("ShareCreated", chain, &pb.ShareCreated{EventTimeMs: testNowMS, Campaign: 1, Chain: chain, User: chain, Code: "what?"}), 0, ""},
 		"more than a MiB":             {edit(m.share(chain, chain), func(r *kgo.Record) { r.Value = make([]byte, schemas.MaxRecordBytes+1) }), pb.Reason_REASON_TOO_LARGE, "1048577"},
@@ -73,7 +80,7 @@ func TestDecodeRefusals(t *testing.T) {
 // TestLetterTooBig: a dead letter that its topic would not take carries coordinates and a hash (X3).
 func TestLetterTooBig(t *testing.T) {
 	t.Parallel()
-	for size, whole := range map[int]bool{100: true, deadBytesMax - 10: true, deadBytesMax + 10: false, 4 << 20: false} {
+	for size, whole := range map[int]bool{100: true, 1 << 20: true, deadBytesMax + 10: false, 4 << 20: false} {
 		w := foldWorker(t, 0, 1, nil)
 		w.draft.begin(eventstore.Boundary{})
 		r := &kgo.Record{Key: []byte("7"), Value: make([]byte, size-1), Offset: 3}
