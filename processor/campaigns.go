@@ -16,6 +16,11 @@ func (w *worker) activateCampaigns() error {
 		if ok && have.Rules.Version == c.Version && have.Rules.SHA256 == c.SHA256 {
 			continue
 		}
+		if ok && c.Version < have.Rules.Version && w.x.working.Load() {
+			w.log.Warn("the configured campaign file is older than what was applied since this process began; the facts win",
+				"campaign", c.ID, "configured", c.Version, "in_force", have.Rules.Version)
+			continue
+		}
 		if p := contradicts(have, ok, c); p != nil {
 			stop := &Stop{
 				Partition: w.id, Rule: "domain 5", Expected: "the configured campaign file to be what is in force, or a higher version of it",
@@ -28,6 +33,7 @@ func (w *worker) activateCampaigns() error {
 			return err
 		}
 	}
+	w.x.working.Store(true)
 	return nil
 }
 

@@ -96,6 +96,9 @@ func (w *worker) complete(cmd *schemas.Command) *schemas.Poison {
 	if !ok {
 		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_CAMPAIGN, Sentence: fmt.Sprintf("command %q names campaign %d, which is not known here", cmd.CommandID, cmd.Campaign)}
 	}
+	if cmd.FactSeq > w.store.Last().Seq {
+		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf("command %s names fact_seq %d, but there are %d facts; a service's own command has none", cmd.CouponID, cmd.FactSeq, w.store.Last().Seq)}
+	}
 	if cmd.FactSeq > 0 {
 		return nil // hongbao's own: worth and validity were fixed when it was granted
 	}
@@ -185,7 +188,7 @@ func (w *worker) answers() error {
 }
 
 func (w *worker) answered(o *fsm.Outcome) error {
-	if o.Task.Ticket != w.ticket.Load() {
+	if o.Task.Ticket != w.ticket {
 		return nil
 	}
 	id := o.Task.Request.ID

@@ -94,7 +94,7 @@ func (w *worker) judge(ctx context.Context, recs []*kgo.Record) (int, error) {
 	}
 	w.state.EndProbe()
 	if err := w.admit(ctx); err != nil {
-		if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errLeaseOld) {
 			return 0, nil //nolint:nilerr // nothing was decided; the same events get the same answers later
 		}
 		return 0, err

@@ -63,7 +63,7 @@ func (w *worker) submit(id schemas.CouponID) bool {
 			ID: c.ID, Round: c.Round, Campaign: c.Campaign, Beneficiary: c.Beneficiary,
 			Kind: c.Kind, ValueMinor: c.ValueMinor, Currency: c.Currency,
 		},
-		Partition: w.id, Attempts: c.Attempts, Ticket: w.ticket.Load(),
+		Partition: w.id, Attempts: c.Attempts, Ticket: w.ticket,
 	}
 	if !w.x.pool.Submit(task) {
 		return false

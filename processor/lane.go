@@ -167,6 +167,7 @@ func (l *lane) release(ctx context.Context, p int32) {
 	if err := f.queue.drained(ctx, part); err != nil {
 		f.fail(&laneError{during: fmt.Sprintf("publishing the tail of revoked partition %d", p), err: err})
 	}
+	part.ticket.Store(0) // a step that is still being made belongs to nobody
 	f.forget(p)
 }
 
@@ -204,11 +205,19 @@ func (f *life) forget(p int32) {
 	f.amu.Lock()
 	delete(f.active, p)
 	f.amu.Unlock()
-	gone := map[string][]int32{}
-	for name := range f.topics {
-		gone[name] = []int32{p}
+	signal(f.queue.room) // what it held counts no more
+	if f.ctx.Err() == nil {
+		f.cl.RemoveConsumePartitions(f.topicsOf(p))
 	}
-	f.cl.RemoveConsumePartitions(gone)
+}
+
+// topicsOf are the inputs of a partition as kgo wants them.
+func (f *life) topicsOf(p int32) map[string][]int32 {
+	m := map[string][]int32{}
+	for name := range f.topics {
+		m[name] = []int32{p}
+	}
+	return m
 }
 
 // dispatch polls the lane's client and hands each partition its records. When too much is folded and not

@@ -73,18 +73,13 @@ func (w *worker) deadLetter(to, from schemas.Topic, r *kgo.Record, p *schemas.Po
 		Reason: p.Reason, Sentence: p.Sentence, Attempts: 1, FirstTimeMs: w.clockMS, LastTimeMs: w.clockMS,
 		ValueBytes: int64(len(r.Value)),
 	}
-	size := len(r.Key) + len(r.Value)
+	d.Value = r.Value
 	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value)
+		d.Headers = append(d.Headers, &pb.Header{Key: validUTF8(h.Key), Value: h.Value})
 	}
-	if size <= deadBytesMax {
-		d.Value = r.Value
-		for _, h := range r.Headers {
-			d.Headers = append(d.Headers, &pb.Header{Key: validUTF8(h.Key), Value: h.Value})
-		}
-	} else {
+	if proto.Size(d)+len(r.Key) > deadBytesMax { // the key travels twice
 		sum := sha256.Sum256(r.Value)
-		d.ValueSha256 = sum[:]
+		d.Value, d.Headers, d.ValueSha256 = nil, nil, sum[:]
 		d.Key = r.Key[:min(len(r.Key), deadKeyMax)]
 	}
 	if err := w.out.message(d); err != nil {

@@ -149,14 +149,15 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	p.positions = s.meta.Positions
 	p.mu.Unlock()
 	p.store.Published(committed)
-	p.ticket.Store(f.x.tickets.Add(1))
+	ticket := f.x.tickets.Add(1)
+	p.ticket.Store(ticket)
 	p.box.clear()
 	if err := f.x.member.prove(f.ctx, p.id); err != nil {
 		return nil, err
 	}
 	err := p.store.Entries(committed, func(at eventstore.Boundary, entry []byte) error {
 		st := p.spare()
-		st.partition, st.ticket, st.boundary, st.events, st.oldestMS = p, p.ticket.Load(), at, 0, 0
+		st.partition, st.ticket, st.boundary, st.events, st.oldestMS = p, ticket, at, 0, 0
 		st.entry = append(st.entry[:0], entry...)
 		f.queue.push(st)
 		return nil
@@ -172,6 +173,7 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{partition: p, life: f, machine: fsm.NewMachine(), verifier: schemas.NewCodeVerifier(f.x.cfg.CodeKeys)}
+	w.ticket = ticket
 	w.out.source = strconv.AppendInt([]byte("/hongbao/"), int64(p.id), 10)
 	w.pos, w.clockMS = p.store.Last().Positions, p.store.Last().ClockMS
 	owner := f.x.cfg.Gate.Own(p.id, claimSource{p})
@@ -191,24 +193,21 @@ func (f *life) work(w *worker) error {
 	f.amu.Lock()
 	f.active[w.id] = w.partition
 	f.amu.Unlock()
-	if !f.x.member.owns(w.id) {
-		f.forget(w.id)
+	defer f.forget(w.id)
+	// A release takes it out of owned before it looks into active: one of the two always sees the other.
+	if !f.owns(w.id) {
 		return errGone
 	}
-	from := map[string]map[int32]kgo.Offset{}
-	for t := range schemas.Topic(schemas.Inputs) {
-		at := kgo.NewOffset().At(w.pos[t])
-		if w.store.Last().Seq == 0 {
-			at = kgo.NewOffset().AtStart() // a first start begins where the topic does
-		}
-		from[f.x.routes.names[t]] = map[int32]kgo.Offset{w.id: at}
+	from, err := f.inputs(w)
+	if err != nil {
+		return err
 	}
-	f.cl.AddConsumePartitions(from)
 	f.x.started(w.partition)
 	defer f.x.ended(w.partition)
+	f.cl.ResumeFetchPartitions(f.topicsOf(w.id)) // kgo remembers a pause over removing and adding
+	f.cl.AddConsumePartitions(from)
 
-	err := f.x.pin(w.id)
-	if err == nil {
+	if err = f.x.pin(w.id); err == nil {
 		err = w.run(ctx)
 	}
 	if err != nil {
@@ -217,8 +216,36 @@ func (f *life) work(w *worker) error {
 	if _, ok := errors.AsType[*Stop](err); ok {
 		w.stopped.Store(true)
 	}
-	if w.stopped.Load() {
-		f.forget(w.id)
-	}
 	return err
+}
+
+// owns asks the lane, not the group: what a release has begun to take away is no longer ours.
+func (f *life) owns(p int32) bool {
+	f.lane.mu.Lock()
+	defer f.lane.mu.Unlock()
+	return f.lane.owned[p]
+}
+
+// inputs says from where the worker's topics are read. A position that retention has passed is a loss, which the
+// fetch reports, but for three: a topic that was never read; a retry topic, whose coupons have been woken from the
+// store; and the one marker of a control command, behind which the position stays when the topic is idle for long.
+func (f *life) inputs(w *worker) (map[string]map[int32]kgo.Offset, error) {
+	topics := make([]schemas.Topic, schemas.Inputs)
+	for t := range topics {
+		topics[t] = schemas.Topic(t)
+	}
+	starts, err := f.x.topics.Starts(f.ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	from := map[string]map[int32]kgo.Offset{}
+	for _, t := range topics {
+		at, start := w.pos[t], starts[t][w.id]
+		retry := t == schemas.TopicRetry1s || t == schemas.TopicRetry5s || t == schemas.TopicRetry30s
+		if at < start && (at == 0 || retry || t == schemas.TopicControl && start-at == 1) {
+			at = start
+		}
+		from[f.x.routes.names[t]] = map[int32]kgo.Offset{w.id: kgo.NewOffset().At(at)}
+	}
+	return from, nil
 }

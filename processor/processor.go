@@ -30,6 +30,7 @@ type Processor struct {
 	routes  routes
 	tickets atomic.Uint64
 	opened  atomic.Bool // what open sets may be read by others
+	working atomic.Bool // a partition has begun its work, so the configuration agreed with the facts
 
 	factPatience time.Duration // of X5d; tests wait less
 
@@ -272,15 +273,15 @@ func (x *Processor) stopPartition(s *Stop) {
 		x.stops[s.Partition] = s
 	}
 	x.mu.Unlock()
+	if part != nil {
+		part.stopped.Store(true)
+		part.halt(s)
+	}
 	if known {
 		return
 	}
 	x.log.Error("partition stopped", "partition", s.Partition, "rule", s.Rule, "expected", s.Expected, "found", s.Found, "remedy", s.Remedy)
 	x.metrics.stopped.WithLabelValues(label(s.Partition), s.Rule).Set(1)
-	if part != nil {
-		part.stopped.Store(true)
-		part.halt(s)
-	}
 }
 
 // keepLease proves the lease about once a second, so that the issuer may be asked (X11) also when nothing

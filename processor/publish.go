@@ -58,6 +58,9 @@ func (f *life) publishLoop() {
 			f.fail(err)
 			return
 		}
+		if !f.queue.empty() {
+			signal(f.queue.wake) // more than one transaction holds
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 const (
 	unpublishedMax    = 32 << 10 // events read and not yet in a committed transaction
 	transactionEvents = 32 << 10 // events a transaction
+	transactionBytes  = 64 << 20 // of entries, a transaction
 	pollRecordsMax    = 16 << 10
 	recordBytesMax    = 2 << 20 // max.message.bytes of the output topics
 )
@@ -42,9 +43,10 @@ func (q *queue) push(s *step) {
 func (q *queue) takeInto(dst []*step, events int) ([]*step, int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := 0
-	for n < len(q.steps) && events < transactionEvents {
+	n, bytes := 0, 0
+	for n < len(q.steps) && events < transactionEvents && bytes < transactionBytes {
 		events += q.steps[n].events
+		bytes += len(q.steps[n].entry)
 		n++
 	}
 	dst = append(dst, q.steps[:n]...)
@@ -52,6 +54,12 @@ func (q *queue) takeInto(dst []*step, events int) ([]*step, int) {
 	clear(q.steps[rest:])
 	q.steps = q.steps[:rest]
 	return dst, events
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.steps) == 0
 }
 
 // done marks a step as published or dropped.

@@ -19,6 +19,7 @@ const restoreBatchFacts = 20_000
 func (p *partition) restore(ctx context.Context, s *settled, back func() error) error {
 	p.state = nil
 	if back != nil {
+		p.undo = releaseQueue{}
 		if err := back(); err != nil {
 			return fmt.Errorf("partition %d: %w", p.id, err)
 		}
@@ -95,7 +96,7 @@ func (r *restorer) run(ctx context.Context, s *settled) error {
 func (r *restorer) fold(rec *topiclog.Record, batch *eventstore.Batch) error {
 	f := &r.fact
 	if err := f.Decode(rec.Value); err != nil {
-		return fmt.Errorf("fact at offset %d: %w", rec.Offset, err)
+		return r.unfoldable(rec.Offset, err)
 	}
 	if f.Seq <= r.seq {
 		return nil // below our boundary, whose hash was compared
@@ -108,7 +109,10 @@ func (r *restorer) fold(rec *topiclog.Record, batch *eventstore.Batch) error {
 		}
 	}
 	if err := r.state.Fold(f); err != nil {
-		return fmt.Errorf("fold fact %d at offset %d: %w", f.Seq, rec.Offset, err)
+		if errors.Is(err, eventstore.ErrCorrupt) {
+			return err
+		}
+		return r.unfoldable(rec.Offset, err)
 	}
 	r.undo.note(f)
 	r.seq = f.Seq
@@ -130,6 +134,14 @@ func (r *restorer) fold(rec *topiclog.Record, batch *eventstore.Batch) error {
 	batch.Boundary(r.last)
 	r.hasher.Begin(hash)
 	return nil
+}
+
+// unfoldable stops the partition alone: a fact that cannot be folded will not fold at the next try either.
+func (p *partition) unfoldable(offset int64, err error) error {
+	return &Stop{
+		Partition: p.id, Rule: "X8", Expected: "every fact to decode and to fold", Found: fmt.Sprintf("at offset %d (0: in the outbox): %v", offset, err),
+		Remedy: "the fact log is damaged, or written by a newer version of hongbao: run that version, or restore the topic",
+	}
 }
 
 func (r *restorer) write(b *eventstore.Batch) error {

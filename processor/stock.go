@@ -21,7 +21,7 @@ type stockDuty struct {
 	retryAt time.Time
 }
 
-func (d *stockDuty) changed(seq int64) { d.seq = max(seq, 1) }
+func (d *stockDuty) changed(seq int64) { d.seq = max(d.seq, seq, 1) }
 
 // declareStock pays the duty once the facts that it rests on are committed.
 func (w *worker) declareStock(ctx context.Context, committed int64) {
@@ -31,7 +31,7 @@ func (w *worker) declareStock(ctx context.Context, committed int64) {
 		return
 	}
 	if err := w.sayStock(ctx); err != nil {
-		d.retryAt = w.now.Add(time.Second)
+		d.retryAt = time.Now().Add(time.Second) // the call itself may have taken that long
 		w.log.Warn("stock is not declared yet", "rule", "X10", "partition", w.id, "error", err)
 		return
 	}

@@ -189,10 +189,14 @@ func (p *partition) openState() error {
 	err = p.store.Entries(p.store.NodesSeq(), func(_ eventstore.Boundary, entry []byte) error {
 		return eachFact(entry, func(value []byte) error {
 			if err := f.Decode(value); err != nil {
-				return err
+				return p.unfoldable(0, err)
 			}
 			p.undo.note(&f)
-			return state.Fold(&f)
+			if err := state.Fold(&f); err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
+				return p.unfoldable(0, err)
+			} else {
+				return err
+			}
 		})
 	})
 	if err != nil {

@@ -36,6 +36,7 @@ type admitter interface {
 type worker struct {
 	*partition
 	life       *life
+	ticket     uint64 // of this ownership; the partition's changes with a release
 	owner      admitter
 	closeOwner func()
 	machine    *fsm.Machine
@@ -191,7 +192,7 @@ func (w *worker) commit() error {
 	if err := w.state.Fold(&w.fact); err != nil {
 		return w.impossible(err)
 	}
-	s.partition, s.ticket, s.events, s.oldestMS = w.partition, w.ticket.Load(), w.events, w.oldestMS
+	s.partition, s.ticket, s.events, s.oldestMS = w.partition, w.ticket, w.events, w.oldestMS
 	b := w.store.Begin()
 	nodes := w.now.Sub(w.nodesAt) >= nodesEvery
 	if nodes {
