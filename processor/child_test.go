@@ -37,9 +37,9 @@ func TestMain(m *testing.M) {
 
 // childStatus is one line that a child writes.
 type childStatus struct {
-	Working []int32
-	Seqs    int64 // sum of the committed seqs
-	Issuing int   // tasks and workers of the issue pool that wait
+	Working []int32 `json:"working"`
+	Seqs    int64   `json:"seqs"`    // sum of the committed seqs
+	Issuing int     `json:"issuing"` // tasks and workers of the issue pool that wait
 }
 
 // runChild runs a process until its standard input is closed.
@@ -79,7 +79,9 @@ func runChild(text string) error {
 			for _, n := range st.Seqs {
 				line.Seqs += n
 			}
-			_ = out.Encode(line) // nobody may read any more
+			if err := out.Encode(line); err != nil {
+				out = json.NewEncoder(io.Discard) // nobody reads any more
+			}
 		}
 	}
 }

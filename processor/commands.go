@@ -97,7 +97,8 @@ func (w *worker) complete(cmd *schemas.Command) *schemas.Poison {
 		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_CAMPAIGN, Sentence: fmt.Sprintf("command %q names campaign %d, which is not known here", cmd.CommandID, cmd.Campaign)}
 	}
 	if cmd.FactSeq > w.store.Last().Seq {
-		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf("command %s names fact_seq %d, but there are %d facts; a service's own command has none", cmd.CouponID, cmd.FactSeq, w.store.Last().Seq)}
+		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf(
+			"command %s names fact_seq %d, but there are %d facts; a service's own command has none", cmd.CouponID, cmd.FactSeq, w.store.Last().Seq)}
 	}
 	if cmd.FactSeq > 0 {
 		return nil // hongbao's own: worth and validity were fixed when it was granted

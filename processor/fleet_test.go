@@ -104,16 +104,19 @@ func newFleet(t testing.TB, options ...func(*fleet)) *fleet {
 
 // spec is what a process needs to know of its fleet: a child process is told it as JSON.
 type spec struct {
-	Brokers       []string
-	Redis         string
-	Prefix, Group string
-	Instance, Dir string
-	Partitions    int32
-	Rate          int
-	Verbose       bool
-	client        *redis.Client
-	keys          *schemas.CodeKeys
-	campaigns     []*schemas.Campaign
+	Brokers    []string `json:"brokers"`
+	Redis      string   `json:"redis"`
+	Prefix     string   `json:"prefix"`
+	Group      string   `json:"group"`
+	Instance   string   `json:"instance"`
+	Dir        string   `json:"dir"`
+	Partitions int32    `json:"partitions"`
+	Rate       int      `json:"rate"`
+	Verbose    bool     `json:"verbose"`
+
+	client    *redis.Client
+	keys      *schemas.CodeKeys
+	campaigns []*schemas.Campaign
 }
 
 func (f *fleet) spec(instance, dir string) *spec {

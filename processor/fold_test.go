@@ -2,7 +2,6 @@ package processor
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
@@ -87,11 +86,10 @@ func withoutRewards(tb testing.TB) *schemas.Campaign {
 
 // maker makes records of invite.events with rising offsets.
 type maker struct {
-	tb      testing.TB
-	offset  int64
-	code    string
-	minted  schemas.Code
-	expires int64
+	tb     testing.TB
+	offset int64
+	code   string
+	minted schemas.Code
 }
 
 func (m *maker) record(kind string, chain int64, msg proto.Message) *kgo.Record {
@@ -156,7 +154,7 @@ func TestFoldPathAllocatesNothing(t *testing.T) { //nolint:paralleltest // Alloc
 		"joins":  func(m *maker, r *rand.Rand, chain int64) *kgo.Record { return m.join(chain, chain, user(r)) },
 		"shares": func(m *maker, _ *rand.Rand, chain int64) *kgo.Record { return m.share(chain, chain) },
 	}
-	for name, make1 := range kinds {
+	for name, make1 := range kinds { //nolint:paralleltest // as above
 		t.Run(name, func(t *testing.T) {
 			w, m, r := foldWorker(t, 0, 1, withoutRewards(t)), &maker{tb: t}, rand.New(rand.NewPCG(1, 2))
 			seed := user(r)
@@ -225,7 +223,7 @@ func BenchmarkFold(b *testing.B) {
 				}
 				recs = recs[:0]
 			}
-			b.Fatal(fmt.Sprintf("the stream ended %d records early", left))
+			b.Fatalf("the stream ended %d records early", left)
 		})
 	}
 }

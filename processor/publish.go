@@ -67,7 +67,7 @@ func (f *life) publishLoop() {
 // transaction publishes what is queued. Its errors are laneErrors: the outcome is unknown or known to be
 // nothing, and either way the lane looks again at X5 before it says anything more (X6).
 func (p *publisher) transaction() error {
-	p.taken, _ = p.f.queue.takeInto(p.taken[:0], 0)
+	p.taken = p.f.queue.takeInto(p.taken[:0])
 	if len(p.taken) == 0 {
 		return nil
 	}

@@ -39,11 +39,11 @@ func (q *queue) push(s *step) {
 	signal(q.wake)
 }
 
-// takeInto moves whole steps in order, up to the transaction's bound, and says how many events they hold.
-func (q *queue) takeInto(dst []*step, events int) ([]*step, int) {
+// takeInto moves whole steps in order, up to the transaction's bound.
+func (q *queue) takeInto(dst []*step) []*step {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, bytes := 0, 0
+	n, events, bytes := 0, 0, 0
 	for n < len(q.steps) && events < transactionEvents && bytes < transactionBytes {
 		events += q.steps[n].events
 		bytes += len(q.steps[n].entry)
@@ -53,7 +53,7 @@ func (q *queue) takeInto(dst []*step, events int) ([]*step, int) {
 	rest := copy(q.steps, q.steps[n:])
 	clear(q.steps[rest:])
 	q.steps = q.steps[:rest]
-	return dst, events
+	return dst
 }
 
 func (q *queue) empty() bool {

@@ -103,8 +103,10 @@ func TestControlRoute(t *testing.T) {
 	of := func(chain int64) []*pb.ControlCommand {
 		v := &pb.VoucherCommand{Chain: chain}
 		return []*pb.ControlCommand{
-			{Body: &pb.ControlCommand_Redeem{Redeem: v}}, {Body: &pb.ControlCommand_RollBack{RollBack: v}},
-			{Body: &pb.ControlCommand_Revoke{Revoke: v}}, {Body: &pb.ControlCommand_Review{Review: &pb.ReviewCommand{Chain: chain}}},
+			{Body: &pb.ControlCommand_Redeem{Redeem: v}},
+			{Body: &pb.ControlCommand_RollBack{RollBack: v}},
+			{Body: &pb.ControlCommand_Revoke{Revoke: v}},
+			{Body: &pb.ControlCommand_Review{Review: &pb.ReviewCommand{Chain: chain}}},
 		}
 	}
 	check := func(key string, c *pb.ControlCommand, want pb.Reason) {

@@ -52,9 +52,9 @@ func (f *fleet) copyLog(from *fleet, edit func(p int32, facts []*topiclog.Record
 // lastOf is the index of the last fact of a kind: steps stand before it, and its own step's end after it.
 func lastOf(t *testing.T, facts []*topiclog.Record, kind schemas.FactKind) int {
 	t.Helper()
-	for i := len(facts) - 1; i >= 0; i-- {
+	for i, r := range slices.Backward(facts) {
 		var f schemas.Fact
-		if err := f.Decode(facts[i].Value); err != nil {
+		if err := f.Decode(r.Value); err != nil {
 			t.Fatal(err)
 		}
 		if f.Kind == kind {
@@ -104,7 +104,7 @@ var stopCases = []stopCase{
 	},
 	{
 		"X5d", "the fact log to end at seq", "facts up to seq", "hongbao verify",
-		func(t *testing.T, facts []*topiclog.Record, _ *topiclog.Commit) []*topiclog.Record {
+		func(_ *testing.T, facts []*topiclog.Record, _ *topiclog.Commit) []*topiclog.Record {
 			more := &topiclog.Record{Partition: facts[0].Partition, Value: schemas.AppendFact(nil, &schemas.Fact{
 				Kind: schemas.FactStepEnded, Seq: int64(len(facts)) + 1, Step: schemas.StepEnded{Facts: 1},
 			})}

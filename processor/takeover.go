@@ -192,11 +192,11 @@ func (p *partition) openState() error {
 				return p.unfoldable(0, err)
 			}
 			p.undo.note(&f)
-			if err := state.Fold(&f); err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
+			err := state.Fold(&f)
+			if err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
 				return p.unfoldable(0, err)
-			} else {
-				return err
 			}
+			return err
 		})
 	})
 	if err != nil {
