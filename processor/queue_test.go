@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 )
 
 func newTestQueue() *queue {
@@ -42,6 +43,10 @@ func TestQueueTakesWholeSteps(t *testing.T) {
 // neighbour's (X7).
 func TestQueueDrained(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testQueueDrained)
+}
+
+func testQueueDrained(t *testing.T) {
 	q, p, other := newTestQueue(), &partition{id: 1}, &partition{id: 2}
 	a, b := &step{partition: p}, &step{partition: p}
 	q.push(a)
@@ -50,7 +55,9 @@ func TestQueueDrained(t *testing.T) {
 	q.takeInto(nil)
 	done := make(chan error, 1)
 	go func() { done <- q.drained(t.Context(), p) }()
+	synctest.Wait()
 	q.done(a)
+	synctest.Wait()
 	select {
 	case err := <-done:
 		t.Fatalf("drained with a step under way: %v", err)

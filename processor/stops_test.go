@@ -206,7 +206,9 @@ func TestChangedPartitionCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = x.Run(context.Background())
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // one that starts must not hang the test
+	defer cancel()
+	err = x.Run(ctx)
 	if err == nil || !strings.Contains(err.Error(), "has 4 partitions, the configuration says 8") {
 		t.Errorf("got %v", err)
 	}
