@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -68,7 +69,7 @@ type faultRun struct {
 
 	disk    *crashDisk
 	player  *player
-	what    string // the write that failed
+	what    atomic.Pointer[string] // the write that failed
 	outcome string
 	err     error
 }
@@ -82,16 +83,18 @@ func (r *faultRun) MaybeError(op errorfs.Op) error {
 		return nil
 	}
 	if n == r.at {
-		r.what = fmt.Sprintf("operation %d on %s", op.Kind, op.Path)
+		what := fmt.Sprintf("operation %d on %s", op.Kind, op.Path)
+		r.what.Store(&what)
 	}
 	return &os.PathError{Op: "write", Path: op.Path, Err: r.errno}
 }
 
 func (r *faultRun) String() string {
-	return fmt.Sprintf("write %d (%s) fails with %v, once=%v: %s", r.at, r.what, r.errno, r.once, r.outcome)
+	return fmt.Sprintf("write %d (%s) fails with %v, once=%v: %s", r.at, *r.what.Load(), r.errno, r.once, r.outcome)
 }
 
 func (r *faultRun) play(t *testing.T, seed uint64) *faultRun {
+	r.what.Store(new("none"))
 	fatal := make(chan error, 1)
 	done := make(chan error, 1)
 	r.disk = &crashDisk{FS: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(seed, 1)), every: 1 << 30}
@@ -129,7 +132,7 @@ func (r *faultRun) play(t *testing.T, seed uint64) *faultRun {
 	return r
 }
 
-// judge opens what the disk holds.
+// judge opens what the disk holds. A failure in the background leaves the player going on, until its next call hears of it.
 func (r *faultRun) judge(t *testing.T) {
 	if r.outcome == "error" && !strings.Contains(r.err.Error(), "open partition") && r.player.store != nil {
 		t.Errorf("%v: answered without ending the process: %v", r, r.err)
@@ -140,9 +143,13 @@ func (r *faultRun) judge(t *testing.T) {
 	for _, percent := range []int{0, 100} {
 		r.disk.mu.Lock()
 		fs := r.disk.FS.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: r.disk.rng})
-		image := crashImage{fs, r.disk.sure, len(r.disk.past), percent, "the end"}
+		past := r.disk.past
+		image := crashImage{fs, r.disk.sure, len(past), percent, "the end"}
 		r.disk.mu.Unlock()
-		image.check(t, r.String(), r.disk.past, r.player.kept)
+		r.player.mu.Lock()
+		kept := maps.Clone(r.player.kept)
+		r.player.mu.Unlock()
+		image.check(t, r.String(), past, kept)
 	}
 }
 

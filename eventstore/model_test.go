@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -76,6 +77,7 @@ type player struct {
 	committed int64               // of the last Checkpoint
 	low       int64               // boundaries below may be deleted from now on
 	snapshots map[*Snapshot]*version
+	mu        sync.Mutex // of kept: a fault is judged while the player may go on
 
 	failed func(error) // an error that no call should give
 
@@ -265,7 +267,9 @@ func (pl *player) checkpoint() {
 	taken := at.Seq > 0 && !slices.Contains(pl.marks, at)
 	if taken {
 		pl.marks = append(pl.marks, at)
+		pl.mu.Lock()
 		pl.kept[at] = append(pl.kept[at], pl.now)
+		pl.mu.Unlock()
 	}
 	pl.must(pl.p.Checkpoint(pl.committed))
 	if taken {
