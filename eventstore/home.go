@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -112,6 +113,7 @@ func (h home) build(name string, fill func(tmp string) error) error {
 	if err := h.fs.Rename(tmp, h.path(name)); err != nil {
 		return err
 	}
+	crashpoint.Hit("store.renamed")
 	return syncDir(h.fs, h.dir)
 }
 
@@ -123,19 +125,22 @@ func (h home) empty(tmp string) error {
 	return syncDir(h.fs, tmp)
 }
 
-// clone is a fill with a checkpoint's content. Tables are immutable and linked; the rest is copied, so that a checkpoint never
+// clone is a fill with a checkpoint's content.
+func (h home) clone(name string) func(tmp string) error { return h.copyOf(h.path(name)) }
+
+// copyOf is a fill with what a directory of Pebble's holds that nobody writes to. Tables are immutable and linked; the rest is copied, so that a checkpoint never
 // depends on what Pebble does to a log or a manifest later. ErrCorrupt: a file cannot be read; guardFS has ended the process if it was the copy that could not be written.
-func (h home) clone(name string) func(tmp string) error {
+func (h home) copyOf(dir string) func(tmp string) error {
 	return func(tmp string) error {
 		if err := h.empty(tmp); err != nil {
 			return err
 		}
-		names, err := h.fs.List(h.path(name))
+		names, err := h.fs.List(dir)
 		if err != nil {
 			return err
 		}
 		for _, file := range names {
-			from, to := h.fs.PathJoin(h.path(name), file), h.fs.PathJoin(tmp, file)
+			from, to := h.fs.PathJoin(dir, file), h.fs.PathJoin(tmp, file)
 			if strings.HasSuffix(file, ".sst") {
 				err = vfs.LinkOrCopy(h.fs, from, to)
 			} else if file != lockFile {
