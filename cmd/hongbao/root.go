@@ -90,6 +90,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newHealthCommand(a),
 		newHeldCommand(a),
 		newLoadCommand(a),
+		newReplayCommand(a),
 		newRunCommand(a),
 		newVerifyCommand(a),
 		newTopicsCommand(a),
