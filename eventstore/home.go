@@ -11,7 +11,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -113,7 +112,6 @@ func (h home) build(name string, fill func(tmp string) error) error {
 	if err := h.fs.Rename(tmp, h.path(name)); err != nil {
 		return err
 	}
-	crashpoint.Hit("store.renamed")
 	return syncDir(h.fs, h.dir)
 }
 
