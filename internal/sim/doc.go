@@ -1,0 +1,22 @@
+// Package sim runs the real processor against a simulated world: one bubble of testing/synctest per seed, with a broker (kfake), a network, a clock,
+// disks in memory and models of Redis and the issuer, and faults drawn from one random source. The same seed is the same run.
+//
+// What lives here: the world, the faults, the inputs, and the oracles I1 to I10 that judge the logs afterwards. It is test code, behind the build tag
+// synctests, which franz-go needs in a bubble. Nothing of hongbao imports it.
+//
+// What must never live here: code of what is judged. The oracles read raw records with generated messages and their own arithmetic; where state is
+// compared with a fold of facts, both are hongbao's, and their equality is what counts.
+//
+//	I1  each input has one verdict or one dead letter
+//	I2  coupon ids are unique, one coupon per reason; issued is within stock and budget
+//	I3  offset, metadata, seq and running hash agree at every commit
+//	I4  results are a path of the machine, and are what the facts say
+//	I5  order per key is kept
+//	I6  hash(live state) = hash(fold from zero) = what the metadata names
+//	I7  each outbox entry is published once, in order
+//	I8  after the faults stop: no lag, no open transaction, LSO = end, within 60 s
+//	I9  Redis and the issuer's memory say what facts say, once reconciled
+//	I10 the issuer never heard of a coupon whose ISSUING was not committed; one effect per coupon id at most
+//
+// A partition that a fault must stop (X5d, X6, X8) is expected to stop loudly and alone, with nothing wrong published.
+package sim

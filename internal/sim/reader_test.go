@@ -1,0 +1,152 @@
+//go:build synctests
+
+package sim
+
+import (
+	"context"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
+)
+
+// reader is a subscriber: it reads every topic with read_committed while the seed runs, and keeps what it saw.
+type reader struct {
+	s    *sim
+	cl   *kgo.Client
+	done chan struct{}
+
+	mu     sync.Mutex
+	topics map[string]schemas.Topic
+	seen   [schemas.Topics][partitions][]*kgo.Record
+	steps  [partitions]map[string]int64 // positions of the newest StepEnded
+	states map[string]pb.CouponState    // by coupon id
+	chains map[string]int64
+}
+
+func newReader(s *sim) *reader {
+	r := &reader{s: s, done: make(chan struct{}), topics: map[string]schemas.Topic{}, states: map[string]pb.CouponState{}, chains: map[string]int64{}}
+	from := map[string]map[int32]kgo.Offset{}
+	for t := range schemas.Topics {
+		r.topics[t.String()] = t
+		from[t.String()] = map[int32]kgo.Offset{}
+		for p := range int32(partitions) {
+			from[t.String()][p] = kgo.NewOffset().At(0)
+		}
+	}
+	var err error
+	r.cl, err = kgo.NewClient(append(s.client("reader"), kgo.SeedBrokers(s.brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumePartitions(from))...)
+	s.must(err)
+	go r.run()
+	return r
+}
+
+func (r *reader) run() {
+	defer close(r.done)
+	for {
+		fetches := r.cl.PollFetches(context.Background())
+		if fetches.IsClientClosed() {
+			return
+		}
+		r.mu.Lock()
+		fetches.EachRecord(r.take)
+		r.mu.Unlock()
+	}
+}
+
+func (r *reader) take(rec *kgo.Record) {
+	t := r.topics[rec.Topic]
+	r.seen[t][rec.Partition] = append(r.seen[t][rec.Partition], rec)
+	if t != schemas.TopicFacts {
+		return
+	}
+	var f pb.Fact
+	if proto.Unmarshal(rec.Value, &f) != nil {
+		return
+	}
+	switch b := f.Body.(type) {
+	case *pb.Fact_StepEnded:
+		at := map[string]int64{}
+		for _, p := range b.StepEnded.Positions {
+			at[p.Topic] = p.NextOffset
+		}
+		r.steps[rec.Partition] = at
+	case *pb.Fact_CouponMoved:
+		id := string(b.CouponMoved.CouponId)
+		r.states[id] = b.CouponMoved.To
+		if c := b.CouponMoved.Command; c != nil {
+			r.chains[id] = c.Chain
+		}
+	}
+}
+
+// open counts what is still to be done, as a subscriber sees it: records without an answer, coupons on their way.
+func (r *reader) open() (lag, coupons int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t := range schemas.Topic(schemas.Inputs) {
+		for p := range r.seen[t] {
+			recs := r.seen[t][p]
+			for i := len(recs) - 1; i >= 0 && recs[i].Offset >= r.steps[p][t.String()]; i-- {
+				lag++
+			}
+		}
+	}
+	for _, s := range r.states {
+		switch s {
+		case pb.CouponState_COUPON_STATE_PENDING, pb.CouponState_COUPON_STATE_VALIDATING, pb.CouponState_COUPON_STATE_ISSUING, pb.CouponState_COUPON_STATE_RETRYING:
+			coupons++
+		}
+	}
+	return lag, coupons
+}
+
+// records counts what was read so far.
+func (r *reader) records() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for t := range r.seen {
+		for p := range r.seen[t] {
+			n += len(r.seen[t][p])
+		}
+	}
+	return n
+}
+
+func (r *reader) close() {
+	r.cl.Close()
+	<-r.done
+}
+
+// metadata is what the offset's metadata says, read by its format's page and not by the code that wrote it.
+type metadata struct {
+	seq       int64
+	hash      string // raw bytes
+	positions map[string]int64
+}
+
+func readMetadata(text string) (metadata, bool) {
+	f := strings.Fields(text)
+	if len(f) != 5 || f[0] != "1" {
+		return metadata{}, false
+	}
+	seq, err := strconv.ParseInt(f[1], 10, 64)
+	hash, err2 := hex.DecodeString(f[2])
+	m := metadata{seq: seq, hash: string(hash), positions: map[string]int64{}}
+	for _, word := range strings.Split(f[4], ",") {
+		name, at, _ := strings.Cut(word, "=")
+		n, err := strconv.ParseInt(at, 10, 64)
+		if err != nil {
+			return metadata{}, false
+		}
+		m.positions[name] = n
+	}
+	return m, err == nil && err2 == nil
+}

@@ -1,0 +1,176 @@
+//go:build synctests
+
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/fsm"
+	"hongbao/internal/admission"
+	"hongbao/internal/topiclog"
+	"hongbao/schemas"
+)
+
+const (
+	partitions = 4
+	group      = "sim"
+	quietMax   = 60 * time.Second // I8
+)
+
+// sim is one seed's world.
+type sim struct {
+	t    *testing.T
+	ctx  context.Context //nolint:containedctx // of the bubble
+	seed uint64
+	plan *plan
+	rng  *rand.Rand // of what happens while it runs, beside the plan
+	log  *slog.Logger
+
+	net     *network
+	cluster *kfake.Cluster
+	brokers []string
+	redis   *admission.Memory
+	issuer  *issuer
+	limiter *fsm.MemoryLimiter
+	tool    *topiclog.Client
+	watch   *watcher
+	reader  *reader
+	fleet   []*instance
+
+	keys      *schemas.CodeKeys
+	campaigns []*schemas.Campaign
+	feed      *feed
+	faults    *faults
+
+	result result
+}
+
+// result is what a seed came to.
+type result struct {
+	Seed       uint64
+	Trace      string
+	Violations []string
+	Hits       map[string]int // faults that hit, by kind
+	Reached    map[string]int // what was covered
+	Simulated  time.Duration
+	Events     int
+}
+
+// play runs one seed in a bubble of its own.
+func play(t *testing.T, seed uint64, drop []int, verbose io.Writer) result {
+	var r result
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(t, seed, drop, verbose)
+		s.run()
+		r = s.result
+	})
+	return r
+}
+
+func newSim(t *testing.T, seed uint64, drop []int, verbose io.Writer) *sim {
+	s := &sim{t: t, ctx: t.Context(), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), log: slog.New(slog.DiscardHandler)}
+	if verbose != nil {
+		s.log = slog.New(slog.NewTextHandler(verbose, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	}
+	s.result = result{Seed: seed, Hits: map[string]int{}, Reached: map[string]int{}}
+	s.plan = draw(seed, drop)
+	burn(seed)
+	return s
+}
+
+// burn moves the runtime's own random streams, which begin alike in each bubble, by what the seed says.
+func burn(seed uint64) {
+	c := make(chan int, 1)
+	for range seed % 61 {
+		select {
+		case c <- 1:
+		case <-c:
+		}
+	}
+}
+
+func (s *sim) fail(oracle, format string, args ...any) {
+	if len(s.result.Violations) < 20 {
+		s.result.Violations = append(s.result.Violations, oracle+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (s *sim) must(err error) {
+	if err != nil {
+		panic(fmt.Sprintf("seed %d: the simulation itself: %v", s.seed, err))
+	}
+}
+
+// run is a seed from the first topic to the verdict.
+func (s *sim) run() {
+	began := time.Now()
+	s.build()
+	defer s.tearDown()
+	s.start()
+	s.act()
+	quiet := s.settle()
+	s.stop()
+	s.judge(quiet)
+	s.result.Simulated = time.Since(began)
+}
+
+// build makes broker, network, topics and models.
+func (s *sim) build() {
+	s.net = newNetwork()
+	s.watch = newWatcher(s)
+	s.net.request, s.net.response = s.watch.request, s.watch.response
+	var err error
+	s.cluster, err = kfake.NewCluster(
+		kfake.NumBrokers(s.plan.Brokers), kfake.ListenFn(s.net.listen),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
+	)
+	s.must(err)
+	s.brokers = s.cluster.ListenAddrs()
+	s.redis = admission.NewMemory(nil)
+	s.issuer = newIssuer(s)
+	s.limiter, err = fsm.NewMemoryLimiter(fsm.Rate{PerSecond: 1000}, time.Now)
+	s.must(err)
+	s.keys = codeKeys()
+	s.campaigns = s.plan.campaigns()
+	s.tool, err = topiclog.Dial(s.ctx, topiclog.Config{Brokers: s.brokers, Options: s.client("tool")})
+	s.must(err)
+	_, err = s.tool.Create(s.ctx, topiclog.Options{Partitions: partitions, Dev: true})
+	s.must(err)
+	s.feed = newFeed(s)
+	s.reader = newReader(s)
+	s.faults = newFaults(s)
+}
+
+// client are the options of a client that is not hongbao's: its requests meet no fault.
+func (s *sim) client(name string) []kgo.Opt {
+	return []kgo.Opt{kgo.Dialer(s.net.link(name).dial), kgo.ClientID(name), kgo.DisableClientMetrics()}
+}
+
+func (s *sim) tearDown() {
+	s.reader.close()
+	s.feed.w.Close()
+	s.tool.Close()
+	s.cluster.Close()
+	synctest.Wait()
+}
+
+// pause lets simulated time pass.
+func (s *sim) pause(d time.Duration) { time.Sleep(d) }
+
+func verboseWriter() io.Writer {
+	if *flagVerbose {
+		return os.Stdout
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+//go:build synctests
+
+package sim
+
+import (
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// watcher reads what passes the wire: which offsets a transaction promised, and when it was asked to commit.
+type watcher struct {
+	s         *sim
+	mu        sync.Mutex
+	promised  map[string][]commit // by transactional id, of the transaction that is open
+	commits   []commit            // in the order in which the broker was asked to commit them
+	committed [partitions]int64
+	count     map[string]map[int16]int // requests by client and kind
+	outside   []commit                 // offsets committed outside a transaction
+}
+
+// commit is one partition's offset in one transaction.
+type commit struct {
+	partition int32
+	offset    int64
+	metadata  string
+	producer  int64
+	epoch     int16
+}
+
+func newWatcher(s *sim) *watcher {
+	return &watcher{s: s, promised: map[string][]commit{}, count: map[string]map[int16]int{}}
+}
+
+// seqs are the seqs that the broker has been asked to commit so far, by partition.
+func (w *watcher) seqs() [partitions]int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.committed
+}
+
+// request notes a frame and asks the faults what becomes of it.
+func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
+	key := apiKey(frame)
+	w.mu.Lock()
+	of := w.count[l.name]
+	if of == nil {
+		of = map[int16]int{}
+		w.count[l.name] = of
+	}
+	of[key]++
+	n := of[key]
+	w.mu.Unlock()
+	if key == int16(kmsg.Fetch) {
+		patient(frame)
+	}
+	f := w.s.faults.judge(l, key, n, frame)
+	if f.cut {
+		return f
+	}
+	switch kmsg.Key(key) {
+	case kmsg.TxnOffsetCommit:
+		w.promise(parse(frame).(*kmsg.TxnOffsetCommitRequest))
+	case kmsg.EndTxn:
+		w.end(parse(frame).(*kmsg.EndTxnRequest))
+	case kmsg.OffsetCommit:
+		w.plain(l, parse(frame).(*kmsg.OffsetCommitRequest))
+	}
+	return f
+}
+
+func (w *watcher) response(*link, *conn, []byte) {}
+
+func (w *watcher) promise(r *kmsg.TxnOffsetCommitRequest) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			c := commit{partition: p.Partition, offset: p.Offset, producer: r.ProducerID, epoch: r.ProducerEpoch}
+			if p.Metadata != nil {
+				c.metadata = *p.Metadata
+			}
+			w.promised[r.TransactionalID] = append(w.promised[r.TransactionalID], c)
+		}
+	}
+}
+
+func (w *watcher) end(r *kmsg.EndTxnRequest) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.Commit {
+		for _, c := range w.promised[r.TransactionalID] {
+			if c.producer != r.ProducerID || c.epoch != r.ProducerEpoch {
+				continue
+			}
+			w.commits = append(w.commits, c)
+			if m, ok := readMetadata(c.metadata); ok && int(c.partition) < partitions {
+				w.committed[c.partition] = max(w.committed[c.partition], m.seq)
+			}
+		}
+	}
+	delete(w.promised, r.TransactionalID)
+}
+
+// plain sees offsets that no transaction carries: hongbao must never send them.
+func (w *watcher) plain(l *link, r *kmsg.OffsetCommitRequest) {
+	if l.name == "tool" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			w.outside = append(w.outside, commit{partition: p.Partition, offset: p.Offset})
+		}
+	}
+}
+
+// patient lets a fetch wait long: the pace of empty fetches says nothing and costs most of a seed's time. Since
+// version 15 a fetch begins with its longest wait.
+func patient(frame []byte) {
+	if apiVersion(frame) < 15 {
+		return
+	}
+	at := headerLen(frame)
+	const waitMS = 5000
+	frame[at], frame[at+1], frame[at+2], frame[at+3] = 0, 0, waitMS>>8, waitMS&0xff
+}
+
+// headerLen is where the body of a flexible request begins: after the client id and an empty tag section.
+func headerLen(frame []byte) int {
+	n := int(int16(uint16(frame[12])<<8 | uint16(frame[13])))
+	return 14 + max(n, 0) + 1
+}
+
+func parse(frame []byte) kmsg.Request {
+	r := kmsg.RequestForKey(apiKey(frame))
+	r.SetVersion(apiVersion(frame))
+	b := kbin.Reader{Src: frame[12:]}
+	b.NullableString()
+	if r.IsFlexible() {
+		kmsg.SkipTags(&b)
+	}
+	if err := r.ReadFrom(b.Src); err != nil {
+		panic("a request of ours does not read: " + err.Error())
+	}
+	return r
+}

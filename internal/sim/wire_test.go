@@ -1,0 +1,435 @@
+//go:build synctests
+
+package sim
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// network is TCP for one bubble: buffered in both directions, so that a frame costs one wake-up, and judged
+// frame by frame. A frame is what one Write brings: kgo and kfake write whole requests and responses.
+type network struct {
+	mu        sync.Mutex
+	listeners map[string]*listener
+	ports     int
+	down      bool // no broker listens: every dial is refused
+
+	// request judges a frame on its way to the broker; response sees one that comes back.
+	request  func(l *link, c *conn, frame []byte) fate
+	response func(l *link, c *conn, frame []byte)
+}
+
+// fate is what happens to one request.
+type fate struct {
+	cut     bool          // the connection breaks before the broker sees it
+	cutBack bool          // the broker applies it, and the connection breaks before the answer
+	swallow bool          // the broker applies it, and the answer never comes
+	late    time.Duration // the request waits before the broker sees it
+	slow    time.Duration // the answer waits
+}
+
+var (
+	errReset   = errors.New("connection reset by peer")
+	errRefused = errors.New("connection refused")
+)
+
+// link is what one process has to the network. A process that is dead or paused has none that works, and what
+// is paused goes on where it was.
+type link struct {
+	net   *network
+	name  string
+	mu    sync.Mutex
+	conns []*conn
+	dead  bool
+	pause chan struct{} // closed at the end of a pause; nil: none
+}
+
+func newNetwork() *network {
+	return &network{
+		listeners: map[string]*listener{},
+		request:   func(*link, *conn, []byte) fate { return fate{} },
+		response:  func(*link, *conn, []byte) {},
+	}
+}
+
+func (n *network) link(name string) *link { return &link{net: n, name: name} }
+
+// listen is kfake.ListenFn.
+func (n *network) listen(_, _ string) (net.Listener, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ports++
+	l := &listener{net: n, addr: address(fmt.Sprintf("127.0.0.1:%d", 9000+n.ports)), conns: make(chan net.Conn, 64), closed: make(chan struct{})}
+	n.listeners[string(l.addr)] = l
+	return l, nil
+}
+
+// dial is a kgo.Dialer. A dead process hears nothing and is refused nothing: a refusal would be tried again at once.
+func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
+	if err := l.awake(ctx); err != nil {
+		return nil, err
+	}
+	l.net.mu.Lock()
+	ln, down := l.net.listeners[host], l.net.down
+	l.net.mu.Unlock()
+	if ln == nil || down {
+		t := time.NewTimer(20 * time.Millisecond)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		return nil, fmt.Errorf("dial %s: %w", host, errRefused)
+	}
+	there, back := newStream(), newStream()
+	client := &conn{link: l, in: back, out: there, client: true, marks: map[uint32]fate{}}
+	server := &conn{link: l, in: there, out: back, other: client}
+	client.other = server
+	l.mu.Lock()
+	l.conns = append(slices.DeleteFunc(l.conns, (*conn).broken), client)
+	l.mu.Unlock()
+	select {
+	case ln.conns <- server:
+		return client, nil
+	case <-ln.closed:
+		return nil, fmt.Errorf("dial %s: %w", host, errRefused)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// awake waits while the process is paused, or for ever when it is dead.
+func (l *link) awake(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		wait, dead := l.pause, l.dead
+		l.mu.Unlock()
+		if dead {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		if wait == nil {
+			return nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// kill ends the process for everybody else: the broker sees its connections close, it sees nothing.
+func (l *link) kill() {
+	l.mu.Lock()
+	l.dead = true
+	conns := l.conns
+	l.conns = nil
+	wake := l.pause
+	l.pause = nil
+	l.mu.Unlock()
+	if wake != nil {
+		close(wake)
+	}
+	for _, c := range conns {
+		c.out.close() // what the broker reads
+	}
+}
+
+// hold pauses the process; the returned function lets it go on.
+func (l *link) hold() (release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pause != nil || l.dead {
+		return func() {}
+	}
+	ch := make(chan struct{})
+	l.pause = ch
+	return func() {
+		l.mu.Lock()
+		if l.pause != ch {
+			l.mu.Unlock()
+			return
+		}
+		l.pause = nil
+		conns := slices.Clone(l.conns)
+		l.mu.Unlock()
+		close(ch)
+		for _, c := range conns {
+			c.in.wake()
+			c.out.wake()
+		}
+	}
+}
+
+// cutAll breaks every connection of the process.
+func (l *link) cutAll() {
+	l.mu.Lock()
+	conns := l.conns
+	l.conns = nil
+	l.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+type listener struct {
+	net    *network
+	addr   address
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.net.mu.Lock()
+		delete(l.net.listeners, string(l.addr))
+		l.net.mu.Unlock()
+	})
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return l.addr }
+
+type address string
+
+func (a address) Network() string { return "sim" }
+func (a address) String() string  { return string(a) }
+
+// conn is one end of a connection.
+type conn struct {
+	link   *link
+	in     *stream
+	out    *stream
+	other  *conn
+	client bool
+	mu     sync.Mutex
+	marks  map[uint32]fate // of the client's end, by correlation id
+	asked  map[uint32]any  // what the observer wants to see answered
+	until  time.Time       // of SetReadDeadline
+}
+
+func (c *conn) broken() bool { return c.in.isClosed() }
+
+// Write judges one frame.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.client {
+		return c.send(b)
+	}
+	return c.answer(b)
+}
+
+func (c *conn) send(b []byte) (int, error) {
+	if c.out.isClosed() {
+		return 0, errReset
+	}
+	f := c.link.net.request(c.link, c, b)
+	if f.cut {
+		_ = c.Close()
+		return 0, errReset
+	}
+	if f.cutBack || f.swallow || f.slow > 0 {
+		c.mu.Lock()
+		c.marks[correlation(b)] = f
+		c.mu.Unlock()
+	}
+	c.out.put(b, f.late)
+	return len(b), nil
+}
+
+func (c *conn) answer(b []byte) (int, error) {
+	if c.out.isClosed() {
+		return 0, errReset
+	}
+	id := binary.BigEndian.Uint32(b[4:8])
+	c.other.mu.Lock()
+	f := c.other.marks[id]
+	delete(c.other.marks, id)
+	c.other.mu.Unlock()
+	c.link.net.response(c.link, c.other, b)
+	switch {
+	case f.cutBack:
+		_ = c.Close()
+		return 0, errReset
+	case f.swallow:
+		return len(b), nil
+	}
+	c.out.put(b, f.slow)
+	return len(b), nil
+}
+
+// Read takes what has come. A paused process neither hears nor is heard.
+func (c *conn) Read(b []byte) (int, error) {
+	for {
+		c.mu.Lock()
+		until := c.until
+		c.mu.Unlock()
+		paused, dead := c.link.state()
+		switch {
+		case dead && c.client:
+			if c.in.isClosed() {
+				return 0, errReset
+			}
+		case !paused:
+			n, err := c.in.take(b)
+			if n > 0 || err != nil {
+				return n, err
+			}
+		}
+		if err := c.in.await(until); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (l *link) state() (paused, dead bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pause != nil, l.dead
+}
+
+func (c *conn) Close() error {
+	c.in.close()
+	c.out.close()
+	return nil
+}
+
+func (c *conn) LocalAddr() net.Addr  { return address("sim") }
+func (c *conn) RemoteAddr() net.Addr { return address("sim") }
+
+func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	c.until = t
+	c.mu.Unlock()
+	if !t.IsZero() {
+		c.in.wake()
+	}
+	return nil
+}
+
+func (c *conn) SetWriteDeadline(time.Time) error { return nil } // a write never waits
+
+// stream is one direction. Chunks come out in the order in which they went in, each not before its time.
+type stream struct {
+	mu     sync.Mutex
+	chunks []chunk
+	closed bool
+	ready  chan struct{}
+}
+
+type chunk struct {
+	b  []byte
+	at time.Time // zero: at once
+}
+
+func newStream() *stream { return &stream{ready: make(chan struct{}, 1)} }
+
+func (s *stream) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (s *stream) put(b []byte, after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	c := chunk{b: slices.Clone(b)}
+	if after > 0 {
+		c.at = time.Now().Add(after)
+	}
+	s.chunks = append(s.chunks, c)
+	s.wake()
+}
+
+func (s *stream) take(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for n < len(b) && len(s.chunks) > 0 && !s.chunks[0].at.After(time.Now()) {
+		m := copy(b[n:], s.chunks[0].b)
+		n += m
+		if s.chunks[0].b = s.chunks[0].b[m:]; len(s.chunks[0].b) > 0 {
+			break
+		}
+		s.chunks[0] = chunk{}
+		s.chunks = s.chunks[1:]
+	}
+	if n == 0 && s.closed {
+		return 0, errReset
+	}
+	if n > 0 && (len(s.chunks) > 0 || s.closed) {
+		s.wake()
+	}
+	return n, nil
+}
+
+// await waits until something may have changed, at most until the deadline.
+func (s *stream) await(until time.Time) error {
+	s.mu.Lock()
+	next := until
+	if len(s.chunks) > 0 && s.chunks[0].at.After(time.Now()) && (next.IsZero() || s.chunks[0].at.Before(next)) {
+		next = s.chunks[0].at
+	}
+	s.mu.Unlock()
+	if next.IsZero() {
+		<-s.ready
+		return nil
+	}
+	d := time.Until(next)
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-s.ready:
+			return nil
+		case <-t.C:
+		}
+	}
+	if !until.IsZero() && !until.After(time.Now()) {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+func (s *stream) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *stream) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// What kgo writes: size 4, API key 2, version 2, correlation id 4, client id.
+func apiKey(b []byte) int16       { return int16(binary.BigEndian.Uint16(b[4:6])) }
+func apiVersion(b []byte) int16   { return int16(binary.BigEndian.Uint16(b[6:8])) }
+func correlation(b []byte) uint32 { return binary.BigEndian.Uint32(b[8:12]) }
