@@ -8,12 +8,17 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hongbao/internal/crashpoint"
 )
 
-// Pace and patience of transactions (speed.md rule 2, X6).
+// Pace and patience of transactions (speed.md rule 2, X6). A transaction costs the broker the same however much is in
+// it, so a lane that lags, where every event waits anyway, makes fewer and larger ones.
 const (
-	transactionPace     = 10 * time.Millisecond // from start to start
-	transactionPatience = 6 * time.Second       // then the watchdog closes the client
+	transactionPace     = 10 * time.Millisecond  // from start to start
+	laggingPace         = 100 * time.Millisecond // the same while the lane lags
+	laggingEvents       = 8 << 10                // read and unpublished events from which on it does
+	transactionPatience = 6 * time.Second        // then the watchdog closes the client
 )
 
 // publisher turns queued steps into transactions, one at a time, in the order of the outbox (X4).
@@ -42,17 +47,7 @@ func (f *life) publishLoop() {
 		}
 	}
 	last := time.Time{}
-	for {
-		select {
-		case <-f.ctx.Done():
-			return
-		case <-f.queue.wake:
-		}
-		if wait := transactionPace - time.Since(last); wait > 0 && f.queue.events.Load() < transactionEvents {
-			if pause(f.ctx, wait) != nil {
-				return
-			}
-		}
+	for f.gather(last) {
 		last = time.Now()
 		if err := p.transaction(); err != nil {
 			f.fail(err)
@@ -60,6 +55,34 @@ func (f *life) publishLoop() {
 		}
 		if !f.queue.empty() {
 			signal(f.queue.wake) // more than one transaction holds
+		}
+	}
+}
+
+// gather waits for a step, and then until a transaction is due, by its pace or by its size. false: the life is over.
+func (f *life) gather(last time.Time) bool {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	select {
+	case <-f.ctx.Done():
+		return false
+	case <-f.queue.wake:
+	}
+	for {
+		pace, enough := transactionPace, int64(transactionEvents)
+		if f.unpublished() >= laggingEvents {
+			pace, enough = laggingPace, transactionEvents/2
+		}
+		wait := pace - time.Since(last)
+		if wait <= 0 || f.queue.events.Load() >= enough {
+			return true
+		}
+		timer.Reset(wait)
+		select {
+		case <-f.ctx.Done():
+			return false
+		case <-f.queue.wake:
+		case <-timer.C:
 		}
 	}
 }
@@ -84,13 +107,20 @@ func (p *publisher) transaction() error {
 	if !open {
 		return nil
 	}
+	crashpoint.Transaction(p.f.id, true)
+	defer crashpoint.Transaction(p.f.id, false)
+	crashpoint.Hit("publish.offsets.after")
 	if err := p.send(); err != nil {
 		return &laneError{during: "records of a transaction", fenced: isFence(err), err: err}
 	}
+	crashpoint.Hit("publish.commit.before")
 	if err := p.f.cl.EndTransaction(p.f.ctx, kgo.TryCommit); err != nil {
 		return &laneError{during: "commit of a transaction", fenced: isFence(err), err: err}
 	}
+	crashpoint.Committed(p.f.id)
+	crashpoint.Hit("publish.commit.after")
 	p.committed(start)
+	crashpoint.Hit("publish.told.after")
 	return nil
 }
 
@@ -116,6 +146,7 @@ func (p *publisher) door() (open bool, err error) {
 				}
 				begun = true
 			}
+			crashpoint.Hit("publish.offsets.before")
 			err := p.f.x.commitOffsets(p.f.ctx, p.f.cl, p.f.txnID, l, p.newest)
 			if err == nil {
 				return true, nil
@@ -180,6 +211,7 @@ func (p *publisher) send() error {
 	for i := range p.slab.records {
 		p.f.cl.Produce(p.f.ctx, &p.slab.records[i], p.promise)
 	}
+	crashpoint.Hit("publish.produce.after")
 	if err := p.f.cl.Flush(p.f.ctx); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}

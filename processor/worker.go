@@ -9,13 +9,14 @@ import (
 	"hongbao/eventstore"
 	"hongbao/fsm"
 	"hongbao/internal/admission"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 )
 
 // Paces of a worker.
 const (
-	nodesEvery     = time.Second            // speed.md rule 4: nodes are written about once a second
+	nodesEvery     = 2 * time.Second        // speed.md rule 4: nodes are written coalesced
 	expiryEvery    = time.Second            // vouchers whose validity ended
 	idleWait       = 250 * time.Millisecond // the longest a worker waits without a look at its timers
 	admitPatience  = time.Second            // then control, answers and timers have their turn before Redis is asked again
@@ -129,6 +130,7 @@ func (w *worker) turn(ctx context.Context) (bool, error) {
 	if err := w.commit(); err != nil {
 		return false, err
 	}
+	crashpoint.Coupons(w.id, w.state.Open())
 	return true, nil
 }
 

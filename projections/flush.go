@@ -55,10 +55,13 @@ func (s *State) flushOrders(w Writer) {
 	clear(s.orders)
 }
 
+// orderKeys are those of the orders to be written, sorted.
 func (s *State) orderKeys() []orderKey {
 	keys := make([]orderKey, 0, len(s.orders))
-	for k := range s.orders {
-		keys = append(keys, k)
+	for k, o := range s.orders {
+		if o.Seq != 0 {
+			keys = append(keys, k)
+		}
 	}
 	slices.SortFunc(keys, func(a, b orderKey) int { return bytes.Compare(a[:], b[:]) })
 	return keys

@@ -7,7 +7,7 @@ import (
 )
 
 // Order is an accepted purchase. Orders live in the store; those changed since the last flush
-// stand in State.orders.
+// stand in State.orders, with Seq 0 those that the store was found not to have.
 type Order struct {
 	Seq         int64 // of the purchase's fact
 	Chain       int64
@@ -42,11 +42,12 @@ func (o *Order) readFrom(src []byte) error {
 func (s *State) order(c *campaign, orderID []byte) (o Order, ok bool) {
 	k := orderKeyOf(c.id, orderID)
 	if o, ok = s.orders[k]; ok {
-		return o, true
+		return o, o.Seq != 0
 	}
 	s.key = append(s.key[:0], k[:]...)
 	value, ok := s.get(SpaceOrders)
 	if !ok {
+		s.orders[k] = Order{} // probed, decided and folded, a new order is looked for three times
 		return Order{}, false
 	}
 	if err := o.readFrom(value); err != nil {

@@ -38,7 +38,7 @@ type State struct {
 	campaigns []*campaign // by id
 	last      *campaign   // the one asked for last
 
-	orders map[orderKey]Order // changed since the last flush
+	orders map[orderKey]Order // changed since the last flush, or looked for in vain
 
 	live        map[schemas.CouponID]*liveCoupon
 	openCoupons int
