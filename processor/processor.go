@@ -46,6 +46,10 @@ type Processor struct {
 	live  map[int32]*partition
 	stops map[int32]*Stop
 	fatal chan error
+
+	moves    moves
+	swapping sync.Mutex
+	hashing  sync.Mutex
 }
 
 // New validates the configuration. Nothing is opened before Run.
@@ -224,6 +228,7 @@ func (x *Processor) take(p int32) {
 }
 
 func (x *Processor) release(ctx context.Context, ps []int32) {
+	x.moves.note(ps)
 	var wg sync.WaitGroup
 	for _, p := range ps {
 		wg.Go(func() { x.laneOf(p).release(ctx, p) })
@@ -232,6 +237,7 @@ func (x *Processor) release(ctx context.Context, ps []int32) {
 }
 
 func (x *Processor) lose(ps []int32) {
+	x.moves.note(ps)
 	for _, p := range ps {
 		x.laneOf(p).lose(p)
 	}
