@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"hongbao/internal/crashpoint"
 )
 
 // Batch collects what one commit changes. A Partition has one, reused: Begin empties it, a Commit spends it. Keys and values are copied.
@@ -87,10 +89,15 @@ func (b *Batch) Commit(at Boundary, entry []byte, nodesWritten bool) error {
 		b.putMark(nodes)
 	}
 	deleted := b.putDeletions()
+	crashpoint.Hit("store.commit.before")
 	if err := b.apply(); err != nil {
 		return err
 	}
+	if deleted > p.deleted {
+		crashpoint.Hit("store.delete.after")
+	}
 	p.last, p.nodes, p.deleted = at, nodes, deleted
+	crashpoint.Hit("store.commit.after")
 	return nil
 }
 
@@ -105,10 +112,12 @@ func (b *Batch) CommitNodes() error {
 	}
 	b.putMark(p.last.Seq)
 	deleted := b.putDeletions()
+	crashpoint.Hit("store.nodes.before")
 	if err := b.apply(); err != nil {
 		return err
 	}
 	p.nodes, p.deleted = p.last.Seq, deleted
+	crashpoint.Hit("store.nodes.after")
 	return nil
 }
 
@@ -138,10 +147,12 @@ func (b *Batch) CommitRestored() error {
 	if p.deleted < p.last.Seq {
 		b.deleteRange(spaceOutbox, p.deleted+1, p.last.Seq+1)
 	}
+	crashpoint.Hit("store.restored.before")
 	if err := b.apply(); err != nil {
 		return err
 	}
 	p.last, p.nodes, p.deleted = at, at.Seq, at.Seq
+	crashpoint.Hit("store.restored.after")
 	return nil
 }
 

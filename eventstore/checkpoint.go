@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -23,10 +24,12 @@ func (p *Partition) Checkpoint(committed int64) error {
 	}
 	at := mark{p.last.Seq, p.last.Hash}
 	if at.Seq > 0 && !slices.Contains(marks, at) {
+		crashpoint.Hit("store.checkpoint.before")
 		err := p.home.build(at.name(), func(tmp string) error { return p.db.Checkpoint(tmp, pebble.WithFlushedWAL()) })
 		if err != nil {
 			return p.diskError("checkpoint", err)
 		}
+		crashpoint.Hit("store.checkpoint.after")
 		marks = append(marks, at)
 	}
 	for len(marks) > checkpointsKept && marks[checkpointsKept].Seq <= committed {
@@ -34,6 +37,7 @@ func (p *Partition) Checkpoint(committed int64) error {
 			return p.diskError("drop a checkpoint", err)
 		}
 		marks = marks[1:]
+		crashpoint.Hit("store.drop.after")
 	}
 	// Below a checkpoint that does not count yet, the committed seq is still to be compared with.
 	if len(marks) > 0 && marks[0].Seq <= committed {
@@ -111,11 +115,13 @@ func (p *Partition) Rollback(to int64, accept func(seq int64, hash schemas.Hash)
 
 // swapIn replaces the live directory by a copy of a checkpoint. false: the checkpoint cannot be read, and the partition is empty.
 func (p *Partition) swapIn(m mark) (bool, error) {
+	crashpoint.Hit("store.rollback.before")
 	err := p.replace(p.home.clone(m.name()))
 	if err == nil && (p.last.Seq != m.Seq || p.last.Hash != m.Hash) {
 		err = fmt.Errorf("checkpoint %s holds seq %d, hash %x: %w", m.name(), p.last.Seq, p.last.Hash, ErrCorrupt)
 	}
 	if err == nil {
+		crashpoint.Hit("store.rollback.after")
 		return true, nil
 	}
 	if dead := p.store.dead(); dead != nil {
@@ -133,7 +139,10 @@ func (p *Partition) Reset() error {
 	if err := p.replaceable(); err != nil {
 		return err
 	}
-	return p.wrap("reset", p.replace(p.home.empty))
+	crashpoint.Hit("store.reset.before")
+	err := p.replace(p.home.empty)
+	crashpoint.Hit("store.reset.after")
+	return p.wrap("reset", err)
 }
 
 // replace closes the live directory and opens a new one.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -112,6 +113,7 @@ func (h home) build(name string, fill func(tmp string) error) error {
 	if err := h.fs.Rename(tmp, h.path(name)); err != nil {
 		return err
 	}
+	crashpoint.Hit("store.renamed")
 	return syncDir(h.fs, h.dir)
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"hongbao/internal/crashpoint"
 )
 
 const (
@@ -92,9 +94,11 @@ func newIdentity(fs vfs.FS, cfg *Config, names []string) (identity, error) {
 		return identity{}, fmt.Errorf("eventstore: draw a store id: %w", err)
 	}
 	id := identity{ID: hex.EncodeToString(raw), Partitions: cfg.Partitions}
+	crashpoint.Hit("store.identity.before")
 	if err := writeSmall(fs, cfg.Dir, storeFile, id.encode()); err != nil {
 		return id, fmt.Errorf("eventstore: write %s: %w", storeFile, err)
 	}
+	crashpoint.Hit("store.identity.after")
 	return id, nil
 }
 

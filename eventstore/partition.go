@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -55,9 +56,11 @@ func (s *Store) openPartition(n int32) (*Partition, error) {
 	}
 	if live == 0 {
 		live = 1
+		crashpoint.Hit("store.live.before")
 		if err := p.home.build(liveName(live), p.home.empty); err != nil {
 			return nil, err
 		}
+		crashpoint.Hit("store.live.after")
 	}
 	return p, p.openLive(live)
 }
@@ -75,6 +78,7 @@ func (p *Partition) openLive(live int64) (err error) {
 	if err != nil {
 		return classifyOpen(err)
 	}
+	crashpoint.Hit("store.open.after")
 	p.mu.Lock()
 	p.db, p.live = db, live
 	p.mu.Unlock()
@@ -227,6 +231,7 @@ func (p *Partition) closeDB() error {
 		return nil
 	}
 	_ = p.dropReader() // what it met it has told
+	crashpoint.Hit("store.close.before")
 	if err := errors.Join(p.batch.raw.Close(), db.Close()); err != nil {
 		if p.broken.Load() != nil {
 			return fmt.Errorf("eventstore: close partition %d: %w", p.n, err)

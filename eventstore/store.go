@@ -15,6 +15,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"hongbao/internal/crashpoint"
 )
 
 // Store is a data directory held by this process. Its methods may be called from any goroutine.
@@ -137,6 +139,7 @@ func (s *Store) Discard(p int32) error {
 	}
 	defer s.busy.Done()
 	defer s.release(p)
+	crashpoint.Hit("store.discard.before")
 	h := s.home(p)
 	live, err := h.prepare()
 	if err == nil {
@@ -145,6 +148,7 @@ func (s *Store) Discard(p int32) error {
 	if err == nil {
 		err = h.sweep(live + 1)
 	}
+	crashpoint.Hit("store.discard.after")
 	if err != nil {
 		return s.fatal(fmt.Errorf("eventstore: discard partition %d: %w", p, err))
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"hongbao/internal/crashpoint"
 )
 
 // Pauses between asking again, when no answer says how long.
@@ -94,13 +96,16 @@ func (w *issueWorker) send(ctx context.Context, n int) error {
 		w.requests = append(w.requests, w.tasks[i].Request)
 		w.results = append(w.results, Result{})
 	}
+	crashpoint.Hit("issue.call.before")
 	if err := w.attempt(ctx); err != nil {
 		return err
 	}
+	crashpoint.Hit("issue.call.after")
 	w.lookupLast(ctx)
 	for i := range n {
 		w.deliver(w.tasks[i], w.results[i])
 	}
+	crashpoint.Hit("issue.deliver.after")
 	w.tasks = w.tasks[:copy(w.tasks, w.tasks[n:])]
 	return nil
 }

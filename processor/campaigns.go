@@ -3,6 +3,7 @@ package processor
 import (
 	"fmt"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -53,6 +54,7 @@ func (w *worker) activate(c *schemas.Campaign) error {
 	err := w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignActivated{CampaignActivated: &pb.CampaignActivated{
 		Campaign: c.ID, Version: c.Version, Sha256: c.SHA256[:], Text: string(c.Text),
 	}}}, schemas.FactCampaignActivated)
+	crashpoint.Hit("campaign.activate.after")
 	w.stock.changed(w.draft.seq)
 	return err
 }
@@ -86,5 +88,7 @@ func (w *worker) changeCampaign(c *pb.CampaignChange, offset int64) (*schemas.Po
 		return nil, nil //nolint:nilnil // a redelivery: nothing wrong, nothing to do
 	}
 	w.stock.changed(w.draft.seq + 1)
-	return nil, w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{Change: c, Offset: offset}}}, schemas.FactCampaignChanged)
+	err := w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{Change: c, Offset: offset}}}, schemas.FactCampaignChanged)
+	crashpoint.Hit("campaign.change.after")
+	return nil, err
 }

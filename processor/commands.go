@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/fsm"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -86,7 +87,9 @@ func (w *worker) create(r *kgo.Record) error {
 	if err := w.move(c, pb.CouponEvent_COUPON_EVENT_VALIDATE, 0, nil); err != nil {
 		return err
 	}
-	return w.move(c, pb.CouponEvent_COUPON_EVENT_ALLOW, 0, nil)
+	err = w.move(c, pb.CouponEvent_COUPON_EVENT_ALLOW, 0, nil)
+	crashpoint.Hit("coupon.create.after")
+	return err
 }
 
 // complete fills in what a command of another service leaves to hongbao: the id of its trigger
@@ -216,6 +219,7 @@ func (w *worker) answered(o *fsm.Outcome) error {
 			_, m.DueMs = fsm.RetryAfter(c.ID, m.Round, attempts, w.clockMS)
 		}
 	})
+	crashpoint.Hit("coupon.answer.after")
 	if err != nil || c.State != pb.CouponState_COUPON_STATE_COMPLETED {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"hongbao/eventstore"
 	"hongbao/fsm"
 	"hongbao/internal/admission"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 )
@@ -99,7 +100,7 @@ func (c *Config) defaults() {
 		c.OpenMax = 128
 	}
 	if c.CheckpointEvery == 0 {
-		c.CheckpointEvery = 10 * time.Minute
+		c.CheckpointEvery = crashpoint.CheckpointEvery(10 * time.Minute)
 	}
 	if c.Now == nil {
 		c.Now = time.Now

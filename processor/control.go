@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/fsm"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -25,6 +26,7 @@ func (w *worker) control() error {
 
 // controlled carries out one command. A *Poison means that it cannot be: it goes to coupon.dead.
 func (w *worker) controlled(r *kgo.Record) (*schemas.Poison, error) {
+	crashpoint.Hit("control.command.before")
 	cmd, err := schemas.DecodeControl(r.Value)
 	if err != nil {
 		return asPoison(err), nil

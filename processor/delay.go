@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -47,7 +48,9 @@ func (w *worker) retry(t schemas.Topic, r *kgo.Record) (bool, error) {
 	if c.State != pb.CouponState_COUPON_STATE_RETRYING || c.Attempts != e.RetryCount || c.Round != e.Round || c.DueMS > w.clockMS {
 		return true, nil
 	}
-	return true, w.move(c, pb.CouponEvent_COUPON_EVENT_DUE, 0, nil)
+	err = w.move(c, pb.CouponEvent_COUPON_EVENT_DUE, 0, nil)
+	crashpoint.Hit("coupon.due.after")
+	return true, err
 }
 
 func (t *couponTurn) wait(dueMS int64) {
@@ -82,7 +85,9 @@ func (w *worker) timers() error {
 	return w.each(func(fn func(*projections.Coupon) error) error {
 		return w.state.EachExpiring(w.clockMS, expiringAtOnce, fn)
 	}, func(c *projections.Coupon) error {
-		return w.voucher(c, pb.VoucherEvent_VOUCHER_EVENT_EXPIRE, pb.Reason_REASON_VALIDITY_ENDED, "")
+		err := w.voucher(c, pb.VoucherEvent_VOUCHER_EVENT_EXPIRE, pb.Reason_REASON_VALIDITY_ENDED, "")
+		crashpoint.Hit("coupon.expire.after")
+		return err
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -45,9 +46,11 @@ func (x *Processor) fence(ctx context.Context, cl *kgo.Client, p int32) error {
 	}
 	for _, id := range ids {
 		x.log.Warn("ending an open transaction that blocks a partition", "rule", "X5c", "partition", p, "transactional_id", id)
+		crashpoint.Hit("settle.fence.before")
 		if err := endForeign(ctx, cl, id); err != nil {
 			return fmt.Errorf("fence %s: %w", id, err)
 		}
+		crashpoint.Hit("settle.fence.after")
 	}
 	return nil
 }

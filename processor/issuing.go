@@ -6,6 +6,7 @@ import (
 
 	"hongbao/fsm"
 	"hongbao/internal/admission"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -68,6 +69,7 @@ func (w *worker) submit(id schemas.CouponID) bool {
 	if !w.x.pool.Submit(task) {
 		return false
 	}
+	crashpoint.Hit("issue.submit.after")
 	w.issue.out[id] = true
 	return true
 }

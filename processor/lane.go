@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -102,10 +103,12 @@ func (l *lane) begin(ctx context.Context) (*life, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lane %d: %w", l.id, err)
 	}
+	crashpoint.Hit("lane.producer.before")
 	if _, _, err := cl.ProducerID(ctx); err != nil {
 		cl.Close()
 		return nil, fmt.Errorf("lane %d: producer id: %w", l.id, err)
 	}
+	crashpoint.Hit("lane.producer.after")
 	f := &life{lane: l, cl: cl, active: map[int32]*partition{}, topics: map[string]schemas.Topic{}}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	f.queue.wake = make(chan struct{}, 1)
@@ -169,6 +172,7 @@ func (l *lane) release(ctx context.Context, p int32) {
 	}
 	part.ticket.Store(0) // a step that is still being made belongs to nobody
 	f.forget(p)
+	crashpoint.Hit("member.release.after")
 }
 
 // lose is release without a lease: nothing can be published any more, and what is under way must not

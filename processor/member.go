@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"hongbao/internal/crashpoint"
 )
 
 // Times of the group protocol (design.md section 4, "Ownership").
@@ -90,6 +92,7 @@ func (m *member) onAssigned(_ context.Context, cl *kgo.Client, got map[string][]
 	for _, p := range ps {
 		m.take(p)
 	}
+	crashpoint.Hit("member.assign.after")
 	if force {
 		cl.ForceRebalance()
 	}
@@ -104,8 +107,10 @@ func (m *member) onRevoked(ctx context.Context, _ *kgo.Client, got map[string][]
 	}
 	ctx, cancel := context.WithTimeout(ctx, revokePatience)
 	defer cancel()
+	crashpoint.Hit("member.revoke.before")
 	m.release(ctx, ps)
 	m.drop(ps)
+	crashpoint.Hit("member.revoke.after")
 	m.log.Info("partitions revoked", "partitions", ps)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -86,6 +87,7 @@ func (w *worker) deadLetter(to, from schemas.Topic, r *kgo.Record, p *schemas.Po
 		return w.impossible(err)
 	}
 	w.draft.out(to, d.Key, w.out.value, 0)
+	crashpoint.Hit("dead.letter.after")
 	w.x.metrics.deadLetter(to, p.Reason)
 	return nil
 }

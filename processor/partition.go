@@ -13,6 +13,7 @@ import (
 
 	"hongbao/eventstore"
 	"hongbao/fsm"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 )
@@ -206,6 +207,7 @@ func (f *life) work(w *worker) error {
 	defer f.x.ended(w.partition)
 	f.cl.ResumeFetchPartitions(f.topicsOf(w.id)) // kgo remembers a pause over removing and adding
 	f.cl.AddConsumePartitions(from)
+	crashpoint.Hit("takeover.consume.after")
 
 	if err = f.x.pin(w.id); err == nil {
 		err = w.run(ctx)

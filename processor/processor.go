@@ -15,6 +15,7 @@ import (
 
 	"hongbao/eventstore"
 	"hongbao/fsm"
+	"hongbao/internal/crashpoint"
 	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
@@ -186,6 +187,7 @@ func (x *Processor) drain(ctx context.Context) {
 	defer cancel()
 	var owned []int32
 	x.member.lease(func(p int32) { owned = append(owned, p) })
+	crashpoint.Hit("drain.before")
 	x.release(tails, owned)
 	x.member.drop(owned)
 	if err := x.cfg.Gate.Flush(tails); err != nil {
@@ -194,9 +196,11 @@ func (x *Processor) drain(ctx context.Context) {
 	x.member.cl.Close()
 	bye, cancel2 := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel2()
+	crashpoint.Hit("member.leave.before")
 	if err := x.member.leave(bye, x.plain); err != nil {
 		x.log.Warn("the group will notice after the session timeout", "error", err)
 	}
+	crashpoint.Hit("member.leave.after")
 }
 
 func (x *Processor) fail(err error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hongbao/eventstore"
+	"hongbao/internal/crashpoint"
 	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
@@ -31,6 +32,7 @@ func (p *partition) restore(ctx context.Context, s *settled, back func() error) 
 		return nil
 	}
 	r := &restorer{partition: p, want: s.meta.Seq, last: p.store.Last(), from: p.store.Last().Seq, began: time.Now()}
+	crashpoint.Hit("takeover.restore.before")
 	if err := r.run(ctx, s); err != nil {
 		return err
 	}

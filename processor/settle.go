@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"hongbao/internal/crashpoint"
 	"hongbao/schemas"
 )
 
@@ -31,6 +32,7 @@ func (x *Processor) settle(ctx context.Context, cl *kgo.Client, p int32) (settle
 		return settled{}, err
 	}
 	var s settled
+	crashpoint.Hit("settle.prove.after")
 	for {
 		var err error
 		s, err = x.look(ctx, cl, p)
@@ -65,6 +67,7 @@ func (x *Processor) look(ctx context.Context, cl *kgo.Client, p int32) (settled,
 	if err != nil {
 		return settled{}, err
 	}
+	crashpoint.Hit("settle.offset.after")
 	s := settled{committed: c}
 	topic := x.routes.names[schemas.TopicFacts]
 	adm := kadm.NewClient(cl)

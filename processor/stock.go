@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hongbao/fsm"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	pb "hongbao/schemas/invitepb"
 )
@@ -39,12 +40,16 @@ func (w *worker) declareStock(ctx context.Context, committed int64) {
 }
 
 func (w *worker) sayStock(ctx context.Context) error {
+	crashpoint.Hit("stock.declare.before")
 	err := w.declareCampaigns(ctx)
+	crashpoint.Hit("stock.declare.after")
 	if err != nil || !w.stock.missing {
 		return err
 	}
+	crashpoint.Hit("stock.restore.before")
 	// As long as it takes: until every partition has said what it knows, nothing is issued anywhere.
 	r, err := w.x.cfg.Stock.Rebuild(ctx, w.id, w.finalAnswers)
+	crashpoint.Hit("stock.restore.after")
 	if err == nil {
 		w.log.Info("issuer's answers restored from facts", "partition", w.id, "answers", r.Answers, "restored", r.Restored, "contradicted", r.Contradicted)
 	}

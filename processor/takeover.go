@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"hongbao/eventstore"
+	"hongbao/internal/crashpoint"
 	"hongbao/internal/topiclog"
 	"hongbao/projections"
 	"hongbao/schemas"
@@ -22,13 +23,16 @@ func (f *life) own(p int32) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.Hit("settle.facts.after")
 	if err := part.reconcile(f.ctx, &s); err != nil {
 		return err
 	}
+	crashpoint.Hit("takeover.compare.after")
 	w, err := f.adopt(part, &s)
 	if err != nil {
 		return err
 	}
+	crashpoint.Hit("takeover.adopt.after")
 	return f.work(w)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hongbao/fsm"
+	"hongbao/internal/crashpoint"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -169,5 +170,6 @@ func (w *worker) retryLater(c *projections.Coupon, m *pb.CouponMoved) error {
 	}
 	w.out.key = schemas.AppendKey(w.out.key[:0], c.Chain)
 	w.draft.out(topic, w.out.key, w.out.value, 0)
+	crashpoint.Hit("coupon.retry.after")
 	return nil
 }

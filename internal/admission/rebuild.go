@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"hongbao/internal/crashpoint"
 )
 
 // Rebuild writes the partition's claims and recent shares into Redis, if the epoch in force wants
@@ -54,6 +56,7 @@ func (o *Owner) writeClaims(ctx context.Context, e epoch, r *Rebuilt) error {
 			return err
 		}
 		r.Claims += int64(len(pg.keys))
+		crashpoint.Hit("admission.rebuild.after")
 		o.gate.rebuilt(int64(len(pg.keys)), 0)
 		err = eachRefusal(met, len(pg.keys), func(i int, _ byte, value string) error {
 			other, ok := parseHolder(value)
@@ -118,7 +121,9 @@ func (o *Owner) writeShares(ctx context.Context, e epoch, r *Rebuilt) error {
 
 // mark says that everything is written; from then on the partition stands in e.
 func (o *Owner) mark(ctx context.Context, e epoch) error {
+	crashpoint.Hit("admission.mark.before")
 	s, err := o.gate.server.mark(ctx, e, o.partition)
+	crashpoint.Hit("admission.mark.after")
 	if err := o.written(ctx, err == nil && o.gate.marked(e, s, o.partition), err); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package admission
 import (
 	"context"
 	"slices"
+
+	"hongbao/internal/crashpoint"
 )
 
 // releaseMax bounds the releases that wait, releasePage those of one round trip.
@@ -67,11 +69,13 @@ func (g *Gate) giveBack(ctx context.Context) (bool, error) {
 	if len(rs) == 0 {
 		return false, nil
 	}
+	crashpoint.Hit("admission.release.before")
 	n, err := g.server.release(ctx, rs)
 	if err != nil {
 		g.failed(ctx, writing, err)
 		return false, err
 	}
+	crashpoint.Hit("admission.release.after")
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.worked(writing)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"hongbao/internal/crashpoint"
 )
 
 // trip sends what is waiting, up to BatchMax asks, in one round trip. While it is under way the
@@ -16,11 +18,13 @@ func (g *Gate) trip(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	b.sort()
+	crashpoint.Hit("admission.ask.before")
 	ok, err := g.server.admit(ctx, e, b)
 	if err != nil {
 		g.failed(ctx, writing, err) // the calls are still in the queue: asked again, they get the same answers
 		return false, err
 	}
+	crashpoint.Hit("admission.ask.after")
 	if !ok {
 		g.lost()
 		return true, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"hongbao/internal/crashpoint"
 )
 
 // watch looks at the epoch, begins another one where judge says so, and adopts what it finds.
@@ -30,9 +32,11 @@ func (g *Gate) settle(ctx context.Context, s sight) error {
 	}
 	if begin {
 		head := epochHead(max(highest, e.number)+1, max(g.cfg.Rand.Uint64(), 1))
+		crashpoint.Hit("admission.epoch.before")
 		if s, err = g.server.begin(ctx, s.raw, head, g.cfg.Partitions); err != nil {
 			return err
 		}
+		crashpoint.Hit("admission.epoch.after")
 		if e, begin, err = judge(s, highest, g.cfg.Partitions); err != nil {
 			return err
 		}

@@ -1,0 +1,23 @@
+//go:build !crashpoints
+
+package crashpoint
+
+import "time"
+
+// Enabled says whether this build can kill itself.
+const Enabled = false
+
+// Hit marks a place.
+func Hit(string) {}
+
+// Transaction says whether the broker holds a transaction of a lane open.
+func Transaction(lane int, open bool) { _, _ = lane, open }
+
+// Committed says that the lane's transaction is committed, and so no longer open.
+func Committed(lane int) { _ = lane }
+
+// CheckpointEvery is the pace of checkpoints.
+func CheckpointEvery(d time.Duration) time.Duration { return d }
+
+// Coupons says how many coupons are open in the state of a partition: PENDING, VALIDATING or ISSUING.
+func Coupons(partition int32, open int) { _, _ = partition, open }
