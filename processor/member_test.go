@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,7 +23,7 @@ func TestLeaseReadsGenerationBeforeOwnership(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	m := &member{cl: cl, topic: "t", owned: map[int32]bool{3: true}, log: slog.New(slog.DiscardHandler), take: func(int32) {}, forced: true}
+	m := &member{cl: cl, topic: "t", owned: map[int32]bool{3: true}, log: slog.New(slog.DiscardHandler), take: func(int32) {}, assigned: true}
 	changed := make(chan struct{})
 	var seen []int32
 	_, ok := m.lease(func(p int32) {
@@ -49,6 +50,42 @@ func TestLeaseReadsGenerationBeforeOwnership(t *testing.T) {
 	if m.owns(3) {
 		t.Error("dropped and still owned")
 	}
+}
+
+// TestFirstAssignmentIsTakenBeforeTheRebalance: the one rebalance after the first assignment comes once its partitions are
+// taken over, so that X5b need not wait for it, and once only.
+func TestFirstAssignmentIsTakenBeforeTheRebalance(t *testing.T) {
+	t.Parallel()
+	forced := 0
+	m := &member{}
+	m.mu.Lock()
+	m.await([]int32{1, 2}, func() { forced++ })
+	m.mu.Unlock()
+	m.taken(1)
+	m.taken(1) // its worker began, and has ended
+	if m.taken(7); forced != 0 {
+		t.Error("a rebalance before partition 2 is taken over")
+	}
+	m.taken(2)
+	m.taken(2)
+	if m.rebalance(); forced != 1 {
+		t.Errorf("%d rebalances", forced)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		forced := make(chan struct{}, 2)
+		m := &member{}
+		m.mu.Lock()
+		m.await([]int32{1}, func() { forced <- struct{}{} })
+		m.mu.Unlock()
+		began := time.Now()
+		<-forced // a long restore does not hold it back
+		if took := time.Since(began); took != takeoverPatience {
+			t.Errorf("after %s", took)
+		}
+		if m.taken(1); len(forced) > 0 {
+			t.Error("twice")
+		}
+	})
 }
 
 // TestLeaseGrowsStale: a lease counts from when the request was sent, and an older answer does not renew it (X11).

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
 
@@ -76,6 +77,54 @@ func readCommitted(rp *kmsg.OffsetFetchResponseGroupTopicPartition) (committed, 
 	}
 	c.meta = meta
 	return c, nil
+}
+
+// What ListOffsets calls the two ends of a partition.
+const (
+	logEnd   = -1
+	logStart = -2
+)
+
+func (x *Processor) factOffset(ctx context.Context, p int32, iso topiclog.Isolation, at int64) (int64, error) {
+	all, err := x.listOffsets(ctx, p, iso, at, schemas.TopicFacts)
+	return all[schemas.TopicFacts], err
+}
+
+// listOffsets asks where partition p of some topics begins or ends. It asks for p alone, and where the leaders are only
+// when that has changed: at a restart every partition asks at the same moment.
+func (x *Processor) listOffsets(ctx context.Context, p int32, iso topiclog.Isolation, at int64, topics ...schemas.Topic) (found [schemas.Topics]int64, err error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID, req.IsolationLevel = -1, int8(iso)
+	for _, t := range topics {
+		found[t] = noOffset
+		rp := kmsg.NewListOffsetsRequestTopicPartition()
+		rp.Partition, rp.Timestamp = p, at
+		rt := kmsg.NewListOffsetsRequestTopic()
+		rt.Topic, rt.Partitions = x.routes.names[t], append(rt.Partitions, rp)
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := req.RequestWith(ctx, x.plain)
+	if err != nil {
+		return found, fmt.Errorf("list offsets of partition %d: %w", p, err)
+	}
+	for _, rt := range resp.Topics {
+		for _, rp := range rt.Partitions {
+			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+				return found, fmt.Errorf("list offsets of %s[%d]: %w", rt.Topic, rp.Partition, err)
+			}
+			for _, t := range topics {
+				if x.routes.names[t] == rt.Topic && rp.Partition == p {
+					found[t] = rp.Offset
+				}
+			}
+		}
+	}
+	for _, t := range topics {
+		if found[t] < 0 {
+			return found, fmt.Errorf("list offsets: topic %s has no partition %d", x.routes.names[t], p)
+		}
+	}
+	return found, nil
 }
 
 // commitOffsets is the door of a transaction (speed.md rule 1): TxnOffsetCommit before any produce, asked
