@@ -55,10 +55,11 @@ func (x *Processor) Swap(ctx context.Context, p int32, dir string) error {
 	// What has begun is finished, whoever stops waiting for it.
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), swapPatience)
 	defer cancel()
+	part := l.opened(p) // a worker that ends leaves the lane's list before its store is closed
 	tail, enough := context.WithTimeout(whole, revokePatience)
 	l.release(tail, p)
 	enough()
-	err := l.rest(whole, p)
+	err := part.rest(whole)
 	if err == nil {
 		err = x.store.Swap(p, dir)
 	}
@@ -89,19 +90,22 @@ func (x *Processor) mine(p int32) error {
 	return nil
 }
 
-// rest waits until nobody works on p and its store is closed. The lane does not own p.
-func (l *lane) rest(ctx context.Context, p int32) error {
+func (l *lane) opened(p int32) *partition {
 	l.mu.Lock()
-	part := l.open[p]
-	l.mu.Unlock()
-	if part == nil {
+	defer l.mu.Unlock()
+	return l.open[p]
+}
+
+// rest waits until nobody works on the partition and its store is closed. The lane owns it no more. nil rests.
+func (p *partition) rest(ctx context.Context) error {
+	if p == nil {
 		return nil
 	}
 	select {
-	case <-part.rested():
+	case <-p.rested():
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("partition %d does not come to rest within %s", p, swapPatience)
+		return fmt.Errorf("partition %d does not come to rest within %s", p.id, swapPatience)
 	}
 }
 

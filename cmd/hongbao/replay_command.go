@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -91,8 +92,9 @@ func (f *replayFlags) target() (t replay.Target, err error) {
 type replayAnswer struct {
 	OK         bool            `json:"ok"` // nothing differs
 	Facts      int64           `json:"facts"`
-	Seconds    float64         `json:"seconds"`
-	FactsPerS  float64         `json:"facts_per_s"` // while folding: comparing and swapping not counted
+	Seconds    float64         `json:"seconds"` // of folding: comparing and swapping not counted
+	FactsPerS  float64         `json:"facts_per_s"`
+	CPU        float64         `json:"cpu_us_per_fact"` // of this process, broker not counted
 	PeakRSS    int64           `json:"peak_rss_bytes"`
 	Dirs       []string        `json:"dirs"`
 	Partitions []replay.Result `json:"partitions"`
@@ -109,7 +111,7 @@ func (r *replayAnswer) print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%d facts in %.2f s, %.0f facts/s; peak memory %d MB; %s\n", r.Facts, r.Seconds, r.FactsPerS, r.PeakRSS>>20, strings.Join(r.Dirs, ", "))
+	fmt.Fprintf(w, "%d facts in %.2f s, %.0f facts/s, %.2f us of CPU per fact; peak memory %d MB; %s\n", r.Facts, r.Seconds, r.FactsPerS, r.CPU, r.PeakRSS>>20, strings.Join(r.Dirs, ", "))
 }
 
 // replay rebuilds group by group: the partitions of one shadow directory are a group.
@@ -149,7 +151,7 @@ func (a *app) replay(ctx context.Context, f *replayFlags) (*replayAnswer, error)
 		answer.OK = answer.OK && (p.Compared == "" || p.Compared == replay.Same)
 	}
 	answer.FactsPerS = float64(answer.Facts) / max(answer.Seconds, 1e-3)
-	answer.PeakRSS = peakRSS()
+	answer.CPU, answer.PeakRSS = micros(cpuOf(os.Getpid()))/float64(max(answer.Facts, 1)), peakRSS()
 	return answer, nil
 }
 
@@ -191,7 +193,10 @@ func (a *app) tellProgress(ctx context.Context, e *replay.Engine, partitions int
 			}
 			done, all, parts := e.Progress()
 			rate := float64(done) / time.Since(began).Seconds()
-			eta := time.Duration(float64(all-done) / max(rate, 1) * float64(time.Second)).Round(time.Second)
+			eta := "unknown"
+			if done > 0 {
+				eta = time.Duration(float64(max(0, all-done)) / rate * float64(time.Second)).Round(time.Second).String()
+			}
 			fmt.Fprintf(a.errOut, "replay: %d of %d facts, %.0f facts/s, eta %s, %d of %d partitions\n", done, all, rate, eta, parts, partitions)
 		}
 	}()

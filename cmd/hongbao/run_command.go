@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"hongbao/internal/admin"
 	"hongbao/internal/admission"
 	"hongbao/internal/telemetry"
 	"hongbao/internal/topiclog"
@@ -28,7 +29,7 @@ SIGTERM finishes what is under way, publishes it and leaves the group; a second 
 	return cmd
 }
 
-// serve runs the pipeline and its health pages until ctx ends.
+// serve runs the pipeline, its health pages and its admin API until ctx ends or the instance is drained.
 func (a *app) serve(ctx context.Context) error {
 	if err := a.checkTopics(ctx); err != nil {
 		return err
@@ -44,6 +45,11 @@ func (a *app) serve(ctx context.Context) error {
 		return errors.Join(err, server.Close())
 	}
 	watch(checks, p.x)
+	ctx, drain := context.WithCancel(ctx)
+	defer drain()
+	admin.Register(server, admin.Config{
+		Instance: &instance{x: p.x, cfg: &a.cfg, address: server.Addr()}, Partitions: partitions, Drain: drain, Logger: a.log,
+	})
 	a.log.Info("hongbao runs", "instance", a.cfg.Instance, "group", a.cfg.GroupID(), "brokers", a.cfg.Brokers, "redis", a.cfg.Redis, "health", server.Addr())
 	err = runBeside(ctx, server.Run, p.x.Run)
 	return errors.Join(err, p.close.Close())
