@@ -116,6 +116,7 @@ func startKafka(cfg Config) (*kfake.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: start Kafka on %s: %w", cfg.Listen, err)
 	}
+	GuardFetches(kafka)
 	return kafka, nil
 }
 
