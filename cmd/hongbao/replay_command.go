@@ -52,6 +52,7 @@ use the data directory --data itself. Reading needs READ on hongbao.facts alone;
 			return errFailed
 		},
 	}
+	cmd.AddCommand(newReplayEventsCommand(a))
 	addFlags(cmd.Flags(), "listen")
 	cmd.Flags().StringVar(&f.partitions, "partitions", "", "which, such as 0,3-5 (default: all)")
 	cmd.Flags().Int64Var(&f.toSeq, "to-seq", 0, "fold to the last step that ends at or before this seq")
@@ -169,7 +170,10 @@ func (a *app) replayGroup(ctx context.Context, log *topiclog.Client, f *replayFl
 		Live: g.live, Compare: f.compare, Swap: f.swap, Logger: a.log,
 	})
 	began := time.Now()
-	stop := a.tellProgress(ctx, e, len(g.partitions), began)
+	stop := a.everySecond(ctx, func() {
+		done, all, ended := e.Progress()
+		fmt.Fprintf(a.errOut, "replay: %d of %d facts, %s, %d of %d partitions\n", done, all, pace(done, all, began, "facts"), ended, len(g.partitions))
+	})
 	results, err := e.Run(ctx)
 	stop()
 	answer.Seconds += e.Folding().Seconds()
@@ -177,8 +181,8 @@ func (a *app) replayGroup(ctx context.Context, log *topiclog.Client, f *replayFl
 	return errors.Join(err, store.Close())
 }
 
-// tellProgress prints how far it is, how fast, and how long it will take, about once a second until the returned function is called.
-func (a *app) tellProgress(ctx context.Context, e *replay.Engine, partitions int, began time.Time) (stop func()) {
+// everySecond calls tell about once a second until the returned function is called.
+func (a *app) everySecond(ctx context.Context, tell func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -190,20 +194,24 @@ func (a *app) tellProgress(ctx context.Context, e *replay.Engine, partitions int
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+				tell()
 			}
-			done, all, parts := e.Progress()
-			rate := float64(done) / time.Since(began).Seconds()
-			eta := "unknown"
-			if done > 0 {
-				eta = time.Duration(float64(max(0, all-done)) / rate * float64(time.Second)).Round(time.Second).String()
-			}
-			fmt.Fprintf(a.errOut, "replay: %d of %d facts, %.0f facts/s, eta %s, %d of %d partitions\n", done, all, rate, eta, parts, partitions)
 		}
 	}()
 	return func() {
 		cancel()
 		<-ended
 	}
+}
+
+// pace is how fast it goes and how long it will take.
+func pace(done, all int64, began time.Time, what string) string {
+	rate := float64(done) / time.Since(began).Seconds()
+	if done == 0 {
+		return "0 " + what + "/s, eta unknown"
+	}
+	eta := time.Duration(float64(max(0, all-done)) / rate * float64(time.Second)).Round(time.Second)
+	return fmt.Sprintf("%.0f %s/s, eta %s", rate, what, eta)
 }
 
 // parsePartitions reads a list such as 0,3-5; empty: all of them.

@@ -1,0 +1,94 @@
+package replay
+
+import (
+	"hongbao/internal/admission"
+	"hongbao/projections"
+	"hongbao/schemas"
+)
+
+// model answers in Redis's place: claims and share limit of domain.md section 4, over the whole fleet, asked one event at a time.
+// While a user's verdicts are what they were, what Redis said then stands (R6); once one differs, the model speaks.
+type model struct {
+	limit   admission.Limit
+	claims  map[int64]int64 // user -> chain, of the one campaign
+	shares  map[shareKey]int32
+	touched map[int64]struct{}
+}
+
+type shareKey struct{ user, bucket int64 }
+
+func newModel(limit admission.Limit) model {
+	return model{limit: limit, claims: map[int64]int64{}, shares: map[shareKey]int32{}, touched: map[int64]struct{}{}}
+}
+
+func (m *model) touch(user int64) { m.touched[user] = struct{}{} }
+
+// answer is what Redis says of an event whose recorded fact is was.
+func (m *model) answer(ask projections.Ask, was *schemas.Fact, e *schemas.Event) (a projections.Answer) {
+	var then projections.Answer
+	if _, differs := m.touched[e.User]; !differs {
+		then = saidThen(was)
+	}
+	if ask&projections.AskShare != 0 {
+		if a.Share = then.Share; a.Share == projections.NotAsked {
+			a.Share = yes(m.shares[shareKey{e.User, m.limit.Bucket(e.TimeMS)}] < int32(m.limit.Count)) //nolint:gosec // a limit is small
+		}
+		if a.Share == projections.No {
+			return a // the claim is not asked for
+		}
+	}
+	if ask&projections.AskClaim != 0 {
+		if a.Claim = then.Claim; a.Claim == projections.NotAsked {
+			chain, taken := m.claims[e.User]
+			a.Claim = yes(!taken || chain == e.Chain)
+		}
+	}
+	return a
+}
+
+// saidThen is what Redis said when the fact was made.
+func saidThen(was *schemas.Fact) (a projections.Answer) {
+	v := &was.Verdict
+	switch {
+	case v.Counted:
+		a.Share = projections.Yes
+	case v.Reason == reasonShareLimit && was.Kind == schemas.FactRefused:
+		a.Share = projections.No
+	}
+	switch {
+	case v.Claimed:
+		a.Claim = projections.Yes
+	case v.Reason == reasonClaimedElsewhere && was.Kind == schemas.FactRefused:
+		a.Claim = projections.No
+	}
+	return a
+}
+
+func yes(ok bool) projections.Grant {
+	if ok {
+		return projections.Yes
+	}
+	return projections.No
+}
+
+// granted notes an accepted event.
+func (m *model) granted(ask projections.Ask, e *schemas.Event) {
+	if ask&projections.AskClaim != 0 {
+		m.claims[e.User] = e.Chain
+	}
+	if e.Kind == schemas.EventShare {
+		m.share(e.User, e.TimeMS)
+	}
+}
+
+// kept notes an accepted event by its fact.
+func (m *model) kept(v *schemas.Verdict) {
+	if v.Claimed {
+		m.claims[v.User] = v.Chain
+	}
+	if v.Event == schemas.EventShare {
+		m.share(v.User, v.TimeMS)
+	}
+}
+
+func (m *model) share(user, timeMS int64) { m.shares[shareKey{user, m.limit.Bucket(timeMS)}]++ }
