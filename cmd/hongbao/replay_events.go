@@ -17,8 +17,12 @@ import (
 	"hongbao/eventstore"
 	"hongbao/internal/admission"
 	"hongbao/internal/replay"
+	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
+
+// whatIfFetchBytes: a what-if has two cursors open on every partition.
+const whatIfFetchBytes = 256 << 10
 
 // whatIfFlags are those of `hongbao replay events`.
 type whatIfFlags struct {
@@ -86,7 +90,11 @@ func (a *app) whatIf(ctx context.Context, f *whatIfFlags) (_ *whatIfAnswer, err 
 	if err != nil {
 		return nil, err
 	}
-	log, err := a.dialTopics(ctx)
+	opts, err := a.cfg.kafkaOptions()
+	if err != nil {
+		return nil, err
+	}
+	log, err := topiclog.Dial(ctx, topiclog.Config{Brokers: a.cfg.Brokers, Prefix: a.cfg.Prefix, Options: opts, FetchBytes: whatIfFetchBytes})
 	if err != nil {
 		return nil, err
 	}

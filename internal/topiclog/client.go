@@ -32,6 +32,8 @@ type Config struct {
 	ClientID string
 	// TLS, when not nil, encrypts every connection.
 	TLS *tls.Config
+	// FetchBytes bounds one fetch of a cursor. Default 2 MiB; less where many cursors are open at once.
+	FetchBytes int32
 	// Options are appended last, for SASL, loggers and the dialers of tests.
 	Options []kgo.Opt
 }
@@ -78,6 +80,9 @@ type Client struct {
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.FetchBytes <= 0 {
+		cfg.FetchBytes = fetchBytes
 	}
 	kc, err := kgo.NewClient(cfg.options()...)
 	if err != nil {

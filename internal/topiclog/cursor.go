@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// fetchBytes bounds one fetch; a cursor holds at most three: one being read, one
-	// waiting, one under way.
+	// fetchBytes bounds one fetch, unless Config.FetchBytes does; a cursor holds at most three: one
+	// being read, one waiting, one under way.
 	fetchBytes = 2 * mib
 	// stallMax is how long a cursor tries without coming forward before it gives up.
 	stallMax = 30 * time.Second
@@ -166,14 +166,14 @@ func (f *fetcher) request(id [16]byte, pos int64) *kmsg.FetchRequest {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition = f.span.Partition
 	p.FetchOffset = pos
-	p.PartitionMaxBytes = fetchBytes
+	p.PartitionMaxBytes = f.c.cfg.FetchBytes
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = f.topic, id
 	t.Partitions = append(t.Partitions, p)
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis = 100
 	req.MinBytes = 1
-	req.MaxBytes = fetchBytes
+	req.MaxBytes = f.c.cfg.FetchBytes
 	req.IsolationLevel = int8(f.iso)
 	req.Topics = append(req.Topics, t)
 	return req
