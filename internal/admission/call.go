@@ -18,7 +18,7 @@ func newCall() *call { return &call{ready: make(chan struct{}, 1)} }
 func (c *call) encode(k *keys, limit Limit, p int32, asks []Ask) {
 	need := 0
 	for i := range asks {
-		need += len(k.claim) + len(k.share) + 2*keyIDsMax + claimMax + shareIDSize*(1+len(asks[i].Known))
+		need += len(k.claim) + len(k.share) + 2*keyIDsMax + claimMax + shareFields + shareIDSize*(1+len(asks[i].Known))
 	}
 	if cap(c.arena) < need {
 		c.arena = make([]byte, 0, need)
@@ -34,6 +34,8 @@ func (c *call) encode(k *keys, limit Limit, p int32, asks []Ask) {
 		}
 		if a.Want&WantShare != 0 {
 			o.shareKey = c.take(k.appendShare(c.arena, a.User, limit.Bucket(a.EventTimeMS)))
+			o.field = c.take(appendField(c.arena, a.User))
+			o.shareHash = keyHash(limit.Bucket(a.EventTimeMS), a.User)
 			o.shareID = c.take(append(c.arena, a.Event[:shareIDSize]...))
 			known := c.arena
 			for j := range a.Known {

@@ -75,6 +75,6 @@
 // # What Redis must be
 //
 // Redis 7 or Valkey; one primary with replicas, and maxmemory-policy noeviction: a
-// Redis that evicts keys forgets claims without anybody noticing. ACL: +get +set +setnx +mget +mset
-// +msetnx +setrange +del +info +eval +evalsha on ~{p}:*.
+// Redis that evicts keys forgets claims without anybody noticing. ACL: +get +setnx +set +mget +mset
+// +msetnx +setrange +del +hget +hset +hdel +hmget +expire +info +eval +evalsha on ~{p}:*.
 package admission

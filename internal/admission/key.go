@@ -9,8 +9,11 @@ import (
 // Redis at most:
 //
 //	{p}:c:<campaign uvarint><user 8 bytes>  ->  tag 2 | chain 8 | partition 2 | event 8 | offset uvarint
-//	{p}:s:<user 8 bytes><bucket uvarint>    ->  8 bytes per accepted share
+//	{p}:s:<shard><bucket uvarint>           ->  hash: user 8 bytes -> 8 bytes per accepted share
 //	{p}:epoch                               ->  epoch.go
+//
+// A bucket's shares lie in a few hashes and not in a key each: so those of one round trip are looked up and written with two
+// commands a hash, and one expiry serves them all. A hash of a busy hour is large; lazyfree-lazy-expire lets Redis free it beside its work.
 //
 // The tag is zero when an event asked for the claim, and the low bits of the epoch's nonce when a
 // fact put it back: so a second fact that finds it knows whether it met a fact of this epoch or a
@@ -25,6 +28,8 @@ const (
 	claimMax    = eventStart + eventBytes + binary.MaxVarintLen64
 	keyIDsMax   = 8 + binary.MaxVarintLen64
 	shareIDSize = eventBytes
+	shareFields = 8  // bytes of a field: the user
+	shareShards = 16 // hashes a bucket
 )
 
 // keys makes the keys of one prefix.
@@ -45,11 +50,15 @@ func (k *keys) appendClaim(dst []byte, campaign, user int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, bits(user))
 }
 
+// appendShare appends the key of the hash that holds the user's shares of a bucket.
 func (k *keys) appendShare(dst []byte, user, bucket int64) []byte {
 	dst = append(dst, k.share...)
-	dst = binary.BigEndian.AppendUint64(dst, bits(user))
+	dst = append(dst, byte(bits(user)*0x9e3779b97f4a7c15>>56)%shareShards)
 	return binary.AppendUvarint(dst, bits(bucket))
 }
+
+// appendField appends the user's field in it.
+func appendField(dst []byte, user int64) []byte { return binary.BigEndian.AppendUint64(dst, bits(user)) }
 
 // appendValue appends a claim's value. known tells whether the event is.
 func appendValue(dst []byte, tag uint16, chain int64, p int32, event EventID, offset int64, known bool) []byte {

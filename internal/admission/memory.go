@@ -99,6 +99,7 @@ func (m *Memory) set(key, value string) {
 	m.data[string([]byte(key))] = entry{value: string([]byte(value))}
 }
 
+// setShares sets one field of a hash, as a key of its own that expires by itself.
 func (m *Memory) setShares(key, ids string) {
 	if ids == "" {
 		delete(m.data, key)

@@ -70,7 +70,7 @@ func (m *memoryServer) admit(_ context.Context, e epoch, b *batch) (bool, error)
 		if h, taken := m.claim(o); taken {
 			o.answer.Claim, o.answer.Holder = No, h
 			if o.want&WantShare != 0 {
-				m.giveBack(o.shareKey, o.shareID)
+				m.giveBack(o.shareKey+o.field, o.shareID)
 			}
 		}
 	}
@@ -100,7 +100,8 @@ func place(ids, id string) int {
 }
 
 func (m *memoryServer) share(o *op, limit Limit) Verdict {
-	ids, _ := m.get(o.shareKey)
+	key := o.shareKey + o.field
+	ids, _ := m.get(key)
 	before, verdict := len(ids), Yes
 	for i := 0; i < len(o.known); i += shareIDSize {
 		if k := o.known[i : i+shareIDSize]; place(ids, k) < 0 {
@@ -115,18 +116,19 @@ func (m *memoryServer) share(o *op, limit Limit) Verdict {
 		}
 	}
 	if len(ids) > before {
-		m.setShares(o.shareKey, ids)
+		m.setShares(key, ids)
 	}
 	return verdict
 }
 
-func (m *memoryServer) giveBack(key, id string) bool {
+func (m *memoryServer) giveBack(key, id string) int {
 	ids, _ := m.get(key)
 	i := place(ids, id)
-	if i >= 0 {
-		m.setShares(key, ids[:i]+ids[i+shareIDSize:])
+	if i < 0 {
+		return 0
 	}
-	return i >= 0
+	m.setShares(key, ids[:i]+ids[i+shareIDSize:])
+	return 1
 }
 
 func (m *memoryServer) claims(_ context.Context, e epoch, p *page) (string, bool, error) {
@@ -162,8 +164,9 @@ func (m *memoryServer) shares(_ context.Context, e epoch, p *page) (bool, error)
 		return false, nil
 	}
 	for i, key := range p.keys {
-		if ids, _ := m.get(key); place(ids, p.values[i]) < 0 {
-			m.setShares(key, ids+p.values[i])
+		key, id := key+p.values[i][:shareFields], p.values[i][shareFields:]
+		if ids, _ := m.get(key); place(ids, id) < 0 {
+			m.setShares(key, ids+id)
 		}
 	}
 	return true, nil
@@ -176,11 +179,11 @@ func (m *memoryServer) release(_ context.Context, rs []release) (int64, error) {
 	defer m.mu.Unlock()
 	var n int64
 	for _, r := range rs {
-		v, ok := m.get(r.key)
-		switch {
-		case ok && r.share && m.giveBack(r.key, r.id):
-			n++
-		case ok && !r.share && v[chainEnd:] == r.id:
+		if r.share {
+			n += int64(m.giveBack(r.key+r.id[:shareFields], r.id[shareFields:]))
+			continue
+		}
+		if v, ok := m.get(r.key); ok && v[chainEnd:] == r.id {
 			delete(m.data, r.key)
 			n++
 		}

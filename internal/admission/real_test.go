@@ -66,7 +66,7 @@ func (s *givenSite) empty() {
 func (s *givenSite) restart()       { s.empty() }
 func (s *givenSite) keep()          {}
 func (s *givenSite) failover() bool { return false }
-func (s *givenSite) ttl(key string) time.Duration {
+func (s *givenSite) ttl(key, _ string) time.Duration {
 	return max(s.client.TTL(context.Background(), key).Val(), 0).Round(time.Hour)
 }
 
@@ -127,7 +127,7 @@ func (s *realSite) must(err error) {
 
 func (s *realSite) empty() { s.must(s.client.FlushAll(context.Background()).Err()) }
 
-func (s *realSite) ttl(key string) time.Duration {
+func (s *realSite) ttl(key, _ string) time.Duration {
 	d, err := s.client.TTL(context.Background(), key).Result()
 	s.must(err)
 	return max(d, 0).Round(time.Hour)
@@ -229,7 +229,7 @@ func TestACL(t *testing.T) {
 	s := newRealSite(t).(*realSite)
 	ctx := timeout(t)
 	rules := []any{"ACL", "SETUSER", "hb", "on", ">secret", "~{hongbao}:*"}
-	for _, c := range []string{"get", "set", "setnx", "mget", "mset", "msetnx", "setrange", "del", "eval", "evalsha"} {
+	for _, c := range []string{"get", "set", "setnx", "mget", "mset", "msetnx", "setrange", "del", "hget", "hset", "hdel", "hmget", "expire", "eval", "evalsha"} {
 		rules = append(rules, "+"+c)
 	}
 	s.must(s.client.Do(ctx, rules...).Err())

@@ -48,7 +48,7 @@ type redisServer struct {
 	// Of admit: go-redis takes arguments as []any; pointers to strings fit in without allocation.
 	args   []any
 	numKey string
-	nums   [4]string
+	nums   [5]string
 	expiry string
 }
 
@@ -140,11 +140,14 @@ func (r *redisServer) admit(ctx context.Context, e epoch, b *batch) (bool, error
 }
 
 func (r *redisServer) admitArgs(e *epoch, b *batch) []any {
-	nkeys := 1 + len(b.fast)
+	nkeys := 1 + len(b.fast) + len(b.groups)
 	args := r.args[:0]
 	args = append(args, nil, nil, &r.numKey, &r.keys.epoch)
 	for _, o := range b.fast {
 		args = append(args, &o.claimKey)
+	}
+	for i := range b.groups {
+		args = append(args, &b.groups[i].first.shareKey)
 	}
 	for _, o := range b.rest {
 		if o.want&WantShare != 0 {
@@ -157,22 +160,32 @@ func (r *redisServer) admitArgs(e *epoch, b *batch) []any {
 		}
 	}
 	r.numKey = strconv.Itoa(nkeys)
-	r.nums = [4]string{
-		strconv.Itoa(len(b.fast)), strconv.Itoa(len(b.rest)),
+	r.nums = [5]string{
+		strconv.Itoa(len(b.fast)), strconv.Itoa(len(b.groups)), strconv.Itoa(len(b.rest)),
 		strconv.Itoa(b.limit.Count * shareIDSize), r.expiry,
 	}
-	args = append(args, &e.raw, &e.server, &r.nums[0], &r.nums[1], &r.nums[2], &r.nums[3])
+	args = append(args, &e.raw, &e.server, &r.nums[0], &r.nums[1], &r.nums[2], &r.nums[3], &r.nums[4])
 	for _, o := range b.fast {
 		args = append(args, &o.value)
+	}
+	for i := range b.groups {
+		g := &b.groups[i]
+		args = append(args, g.n)
+		for o := g.first; o != nil; o = o.next {
+			args = append(args, &o.field)
+		}
+		for o := g.first; o != nil; o = o.next {
+			args = append(args, &o.shareID)
+		}
 	}
 	for _, o := range b.rest {
 		switch o.want {
 		case WantClaim:
 			args = append(args, "c", &o.value)
 		case WantShare:
-			args = append(args, "s", &o.shareID, &o.known)
+			args = append(args, "s", &o.field, &o.shareID, &o.known)
 		default:
-			args = append(args, "b", &o.shareID, &o.known, &o.value)
+			args = append(args, "b", &o.field, &o.shareID, &o.known, &o.value)
 		}
 	}
 	r.args = args
@@ -218,7 +231,6 @@ func (r *redisServer) release(ctx context.Context, rs []release) (int64, error) 
 	for i := range rs {
 		args = append(args, &rs[i].key)
 	}
-	args = append(args, r.expiry)
 	for i := range rs {
 		what := "c"
 		if rs[i].share {

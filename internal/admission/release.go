@@ -31,7 +31,7 @@ func (o *Owner) Release(releases []Release) {
 			rs = append(rs, release{
 				share: true,
 				key:   text(g.keys.appendShare(nil, r.User, g.cfg.Limit.Bucket(r.EventTimeMS))),
-				id:    string(r.Event[:shareIDSize]),
+				id:    text(append(appendField(nil, r.User), r.Event[:shareIDSize]...)),
 			})
 		}
 	}

@@ -79,7 +79,7 @@ func TestOldBucket(t *testing.T) {
 	})
 }
 
-// Expiry: 25 h after the last write, set with it; claims stay.
+// Expiry: 25 h after the first write to the hash, set with it; claims stay.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, p site) {
@@ -94,18 +94,18 @@ func TestExpiry(t *testing.T) {
 		if err := g.Flush(timeout(t)); err != nil {
 			t.Fatal(err)
 		}
-		share := func(user, ms int64) string {
-			return string(g.keys.appendShare(nil, user, g.Limit().Bucket(ms)))
+		share := func(user, ms int64) [2]string {
+			return [2]string{string(g.keys.appendShare(nil, user, g.Limit().Bucket(ms))), string(appendField(nil, user))}
 		}
-		for what, key := range map[string]string{
+		for what, at := range map[string][2]string{
 			"first share": share(2, testNow), "second share, one released": share(3, testNow),
 			"old bucket": share(4, testNow), "rebuilt": share(5, src.shares[0].EventTimeMS),
 		} {
-			if d := p.ttl(key); d != 25*time.Hour {
+			if d := p.ttl(at[0], at[1]); d != 25*time.Hour {
 				t.Errorf("%s: expiry %v, want 25h", what, d)
 			}
 		}
-		if d := p.ttl(string(g.keys.appendClaim(nil, 1, 1))); d != 0 {
+		if d := p.ttl(string(g.keys.appendClaim(nil, 1, 1)), ""); d != 0 {
 			t.Errorf("a claim expires in %v", d)
 		}
 	})

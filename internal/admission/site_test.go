@@ -24,7 +24,7 @@ type site interface {
 	restart() // another process without data
 	keep()    // from here on writes do not reach the replica
 	failover() bool
-	ttl(key string) time.Duration // 0: none
+	ttl(key, field string) time.Duration // 0: none
 }
 
 // memorySite is a Memory.
@@ -42,10 +42,10 @@ func (p *memorySite) empty()         { p.m.Empty() }
 func (p *memorySite) restart()       { p.m.Failover(nil) }
 func (p *memorySite) keep()          { p.replica = p.m.Snapshot() }
 func (p *memorySite) failover() bool { p.m.Failover(p.replica); return true }
-func (p *memorySite) ttl(key string) time.Duration {
+func (p *memorySite) ttl(key, field string) time.Duration {
 	p.m.mu.Lock()
 	defer p.m.mu.Unlock()
-	e := p.m.data[key]
+	e := p.m.data[key+field]
 	if e.expires.IsZero() {
 		return 0
 	}
@@ -68,7 +68,7 @@ func (p *miniSite) empty()         { p.m.FlushAll() }
 func (p *miniSite) restart()       { p.down(); p.m.FlushAll(); p.up() }
 func (p *miniSite) keep()          {}
 func (p *miniSite) failover() bool { return false }
-func (p *miniSite) ttl(key string) time.Duration {
+func (p *miniSite) ttl(key, _ string) time.Duration {
 	return p.m.TTL(key).Round(time.Hour)
 }
 

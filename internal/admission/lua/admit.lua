@@ -1,12 +1,13 @@
 -- Judges a batch of asks, or none of them when the epoch or the server is another one.
--- KEYS: epoch; the claim keys of the fast asks, all different; the keys of the others, in order.
--- ARGV: epoch, server, fast asks, other asks, limit in bytes, expiry in s; the fast asks' values;
---       per other ask 's' id known | 'c' value | 'b' id known value.
+-- KEYS: epoch; the claim keys of the fast asks, all different; the hashes of the groups of fast shares; the keys of
+--       the others, in order.
+-- ARGV: epoch, server, fast asks, groups, other asks, limit in bytes, expiry in s; the fast asks' values; per group how
+--       many, their users, all different, and their ids; per other ask 's' user id known | 'c' value | 'b' user id known value.
 -- Returns '' when all is granted, else per ask that is not: index (2 bytes), 's' or 'c', length, holder.
 local have, who = call('GET', KEYS[1]) or '', server()
 if have ~= ARGV[1] or who ~= ARGV[2] then return {have, who} end
-local fast, others = tonumber(ARGV[3]), tonumber(ARGV[4])
-local limit, expiry = tonumber(ARGV[5]), ARGV[6]
+local fast, groups, others = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local limit, expiry = tonumber(ARGV[6]), ARGV[7]
 local out = {}
 
 local function refuse(i, what, holder)
@@ -20,14 +21,14 @@ local function same(stored, value) return sub(value, 3, #stored) == sub(stored, 
 for from = 1, fast, 500 do
   local to, pairs, n = math.min(from + 499, fast), {}, 0
   for i = from, to do
-    pairs[n + 1], pairs[n + 2] = KEYS[i + 1], ARGV[i + 6]
+    pairs[n + 1], pairs[n + 2] = KEYS[i + 1], ARGV[i + 7]
     n = n + 2
   end
   if call('MSETNX', unpack(pairs)) == 0 then
     local stored = call('MGET', unpack(KEYS, from + 1, to + 1))
     pairs, n = {}, 0
     for i = from, to do
-      local s, value = stored[i - from + 1], ARGV[i + 6]
+      local s, value = stored[i - from + 1], ARGV[i + 7]
       if s and not same(s, value) then
         refuse(i - 1, 'c', s)
       elseif not s or #s < #value then
@@ -45,28 +46,56 @@ local function place(ids, id)
   end
 end
 
-local function share(key, id, known)
-  if known == '' and call('SET', key, id, 'EX', expiry, 'NX') then return true end
-  local ids = call('GET', key) or ''
+-- What a user's ids are with one more; nil when the limit refuses it.
+local function with(ids, id)
+  if place(ids, id) then return ids end
+  if #ids < limit then return ids .. id end
+end
+
+-- Fast shares, a hash at a time.
+local n, a = fast, fast + 8
+for g = 1, groups do
+  local key, size = KEYS[fast + 1 + g], tonumber(ARGV[a])
+  local stored, pairs, p = call('HMGET', key, unpack(ARGV, a + 1, a + size)), {}, 0
+  for i = 1, size do
+    local ids = stored[i] or ''
+    local now = with(ids, ARGV[a + size + i])
+    if not now then
+      refuse(n, 's', '')
+    elseif #now > #ids then
+      pairs[p + 1], pairs[p + 2] = ARGV[a + i], now
+      p = p + 2
+    end
+    n = n + 1
+  end
+  if p > 0 then
+    call('HSET', key, unpack(pairs))
+    call('EXPIRE', key, expiry, 'NX')
+  end
+  a = a + 1 + 2 * size
+end
+
+local function share(key, user, id, known)
+  local ids = call('HGET', key, user) or ''
   local before = #ids
   for i = 1, #known, 8 do
     local k = sub(known, i, i + 7)
     if not place(ids, k) then ids = ids .. k end
   end
-  local granted = true
-  if not place(ids, id) then
-    granted = #ids < limit
-    if granted then ids = ids .. id end
+  local now = with(ids, id)
+  ids = now or ids
+  if #ids > before then
+    call('HSET', key, user, ids)
+    call('EXPIRE', key, expiry, 'NX')
   end
-  if #ids > before then call('SET', key, ids, 'EX', expiry) end
-  return granted
+  return now
 end
 
-local function giveBack(key, id)
-  local ids = call('GET', key)
+local function giveBack(key, user, id)
+  local ids = call('HGET', key, user)
   local i = place(ids, id)
   ids = sub(ids, 1, i - 1) .. sub(ids, i + 8)
-  if ids == '' then call('DEL', key) else call('SET', key, ids, 'EX', expiry) end
+  if ids == '' then call('HDEL', key, user) else call('HSET', key, user, ids) end
 end
 
 local function claim(key, value)
@@ -77,23 +106,23 @@ local function claim(key, value)
 end
 
 -- The others one by one, in the order in which they were asked.
-local k, a = fast + 2, fast + 7
-for i = fast, fast + others - 1 do
+local k = fast + groups + 2
+for i = n, n + others - 1 do
   local what = ARGV[a]
   if what == 'c' then
     local holder = claim(KEYS[k], ARGV[a + 1])
     if holder then refuse(i, 'c', holder) end
     k, a = k + 1, a + 2
   else
-    local key, id = KEYS[k], ARGV[a + 1]
-    local granted = share(key, id, ARGV[a + 2])
+    local key, user, id = KEYS[k], ARGV[a + 1], ARGV[a + 2]
+    local granted = share(key, user, id, ARGV[a + 3])
     if not granted then refuse(i, 's', '') end
-    k, a = k + 1, a + 3
+    k, a = k + 1, a + 4
     if what == 'b' then
       if granted then
         local holder = claim(KEYS[k], ARGV[a])
         if holder then
-          giveBack(key, id)
+          giveBack(key, user, id)
           refuse(i, 'c', holder)
         end
       end
