@@ -43,7 +43,7 @@ func ParseSyncMode(s string) (SyncMode, error) {
 
 const (
 	partitionsMax       = 4096
-	cacheBytesDefault   = 128 << 20
+	cacheBytesDefault   = 64 << 20
 	memTableDefault     = 128 << 20
 	memTableMin         = 512 << 10 // of one partition: below it Pebble flushes more often than it folds
 	memTableMax         = 1 << 30   // of one partition: Pebble's arenas are addressed by 32 bits
@@ -76,7 +76,7 @@ type Config struct {
 	// Partitions is the number of partitions of the topics. It is written into the store; another number at the next open is refused. 0 takes
 	// what an existing store says, for tools that have no broker to ask.
 	Partitions int32
-	// CacheBytes is the block cache of all partitions together; 0 is 128 MiB.
+	// CacheBytes is the block cache of all partitions together; 0 is 64 MiB.
 	CacheBytes int64
 	// MemTableBytes are the memtables of all partitions together while nothing waits to be flushed; 0 is 128 MiB. Three times that is the limit, at
 	// which commits wait.

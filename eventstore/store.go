@@ -51,7 +51,8 @@ func Open(cfg Config) (*Store, error) {
 	if err := s.claim(); err != nil {
 		return nil, err
 	}
-	s.cache = pebble.NewCache(cfg.CacheBytes)
+	// Pebble takes its memtables out of the cache: without their share it would hold no blocks.
+	s.cache = pebble.NewCache(cfg.CacheBytes + memTablesQueued*cfg.MemTableBytes)
 	s.files = pebble.NewFileCache(runtime.GOMAXPROCS(0), openFilesMax)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
