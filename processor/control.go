@@ -81,11 +81,22 @@ func (w *worker) voucherCommand(v *pb.VoucherCommand, ev pb.VoucherEvent, reason
 	if c == nil {
 		return p, err
 	}
+	if err := w.expireFirst(c); err != nil {
+		return nil, err
+	}
 	err = w.voucher(c, ev, reason, commandID)
 	if p := illegalMove(err, strings.ToLower(fsm.VoucherEventName(ev)), c.ID); p != nil {
 		return p, nil
 	}
 	return nil, err
+}
+
+// expireFirst ends a voucher whose validity is over before anything else befalls it: timers may not have come to it yet.
+func (w *worker) expireFirst(c *projections.Coupon) error {
+	if c.Voucher != pb.VoucherState_VOUCHER_STATE_ISSUED || c.VoucherExpiresMS > w.clockMS {
+		return nil
+	}
+	return w.voucher(c, pb.VoucherEvent_VOUCHER_EVENT_EXPIRE, pb.Reason_REASON_VALIDITY_ENDED, "")
 }
 
 func (w *worker) known(id []byte, chain int64) (*projections.Coupon, *schemas.Poison, error) {
