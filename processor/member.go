@@ -152,6 +152,7 @@ func (m *member) onRevoked(ctx context.Context, _ *kgo.Client, got map[string][]
 	crashpoint.Hit("member.revoke.before")
 	m.release(ctx, ps)
 	m.drop(ps)
+	crashpoint.Released(ps)
 	crashpoint.Hit("member.revoke.after")
 	m.log.Info("partitions revoked", "partitions", ps)
 }

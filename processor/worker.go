@@ -70,6 +70,7 @@ type worker struct {
 // not go on, else nil.
 func (w *worker) run(ctx context.Context) error {
 	w.fresh = true
+	crashpoint.Coupons(w.id, w.state.Open())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -19,5 +19,8 @@ func Committed(lane int) { _ = lane }
 // CheckpointEvery is the pace of checkpoints.
 func CheckpointEvery(d time.Duration) time.Duration { return d }
 
+// Released says that partitions are another instance's now, and so are their coupons.
+func Released(partitions []int32) { _ = partitions }
+
 // Coupons says how many coupons are open in the state of a partition: PENDING, VALIDATING or ISSUING.
 func Coupons(partition int32, open int) { _, _ = partition, open }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,7 +54,16 @@ var process = sync.OnceValue(func() *plan {
 		os.Exit(2)
 	}
 	p.label = label
-	p.left.Store(n)
+	if os.Getenv("HONGBAO_CRASH_ARM") == "" {
+		p.left.Store(n)
+		return p
+	}
+	armed := make(chan os.Signal, 1)
+	signal.Notify(armed, syscall.SIGUSR1)
+	go func() {
+		<-armed
+		p.left.Store(n)
+	}()
 	return p
 })
 
@@ -92,6 +102,13 @@ func Coupons(partition int32, open int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.coupons[partition] = int64(open)
+}
+
+// Released says that partitions are another instance's now, and so are their coupons.
+func Released(partitions []int32) {
+	for _, p := range partitions {
+		Coupons(p, 0)
+	}
 }
 
 func (p *plan) die() {

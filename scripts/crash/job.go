@@ -31,11 +31,12 @@ var ways = map[string]way{
 	"member.release": byJoin, "member.revoke": byJoin,
 }
 
-// often are labels that are passed many times a second: a kill may come at any of them.
-var often = []string{"publish.", "store.commit.", "store.open.", "settle.", "takeover.", "issue.", "coupon.answer", "coupon.create", "admission.ask", "store.live", "store.renamed"}
-
-// once are labels that an instance passes but once.
-var once = []string{"settle.fence.", "takeover.restore.", "takeover.compare."}
+// often are labels that an instance passes many times a second, some those that it passes for each partition that it takes: the kill
+// may come at any of the first of them. All others are passed rarely, and the kill comes at once.
+var (
+	often = []string{"publish.", "store.commit.", "issue.", "coupon.answer", "coupon.create", "admission.ask."}
+	some  = []string{"store.open.", "store.live.", "settle.prove.", "settle.offset.", "settle.facts.", "takeover.adopt.", "takeover.consume."}
+)
 
 func wayOf(label string) way {
 	for prefix, w := range ways {
@@ -55,18 +56,23 @@ type job struct {
 
 // count is at which passing the kill comes.
 func (j job) count(rng *rand.Rand) int {
-	for _, prefix := range once {
-		if strings.HasPrefix(j.label, prefix) {
-			return 1
+	for most, prefixes := range map[int][]string{12: often, 6: some} {
+		for _, prefix := range prefixes {
+			if strings.HasPrefix(j.label, prefix) {
+				return 1 + rng.IntN(most)
+			}
 		}
 	}
-	for _, prefix := range often {
-		if strings.HasPrefix(j.label, prefix) {
-			return 1 + rng.IntN(12)
-		}
-	}
-	return 1 + rng.IntN(2)
+	return 1
 }
+
+// meetsMuch says whether the label comes while a transaction is open or coupons are in flight, so that the kills after it count too.
+func (j job) meetsMuch() bool {
+	return j.way == byLoad && (strings.HasPrefix(j.label, "publish.") || strings.HasPrefix(j.label, "coupon.") || strings.HasPrefix(j.label, "issue."))
+}
+
+// alone says whether another instance would come there first.
+func (j job) alone() bool { return strings.HasPrefix(j.label, "admission.epoch.") }
 
 // needsOpen says whether the label comes only where a killed transaction of another directory is still open.
 func (j job) needsOpen() bool { return strings.HasPrefix(j.label, "settle.fence.") }

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -16,10 +18,21 @@ const takeoverEvery = 12
 
 // round makes one kill, or the few that one needs: 0 when no job is left.
 func (s *site) round(ctx context.Context) (int, error) {
-	j, ok := s.queue.take(func(j job) bool { return s.death.open || !j.needsOpen() })
+	j, ok := job{}, false
+	for _, fits := range []func(job) bool{
+		func(j job) bool { return s.death.counted || j.meetsMuch() },
+		func(job) bool { return true },
+	} {
+		if !ok {
+			j, ok = s.queue.take(func(j job) bool { return fits(j) && !(s.two && j.alone()) })
+		}
+	}
 	if !ok {
-		if j, ok = s.queue.take(func(job) bool { return true }); !ok {
-			return 0, nil
+		return 0, nil
+	}
+	if !s.death.counted && !j.meetsMuch() {
+		if err := s.kill(ctx, job{label: "publish.commit.before", tries: triesMax}, armed); err != nil {
+			return 0, err
 		}
 	}
 	switch {
@@ -53,30 +66,34 @@ func leavesOpen(j job) bool { return leavesTail(j) && j.label != "publish.offset
 
 func isFresh(j job) bool { return j.way == byFresh && !j.needsOpen() }
 
+// armed makes the kill come only once every partition has moved.
+const (
+	armed           = "HONGBAO_CRASH_ARM=SIGUSR1"
+	noCheckpoints   = "HONGBAO_CRASH_CHECKPOINT=1h"
+	manyCheckpoints = "HONGBAO_CRASH_CHECKPOINT=500ms"
+)
+
 // back gives the instance a directory whose unpublished tail another history has overtaken (X5e): killed with a tail, gone on from
 // facts in a new directory, killed again, started on the first one.
 func (s *site) back(ctx context.Context, j job) (int, error) {
-	pace := "HONGBAO_CRASH_CHECKPOINT=500ms"
+	pace := manyCheckpoints
 	if j.way == byEmpty { // a young directory without a checkpoint
-		pace = "HONGBAO_CRASH_CHECKPOINT=1h"
+		pace = noCheckpoints
 		s.lose()
 	}
-	if err := s.runUntilMoved(ctx, pace); err != nil {
-		return 0, err
-	}
-	if err := s.kill(ctx, s.helper("publish.commit.before", leavesTail), pace); err != nil {
+	if err := s.kill(ctx, s.helper("publish.commit.before", leavesTail), armed, pace); err != nil {
 		return 0, err
 	}
 	tail := s.data
 	if err := s.kill(ctx, s.helper("store.restored.after", isFresh)); err != nil {
 		return 1, err
 	}
-	if err := s.runUntilMoved(ctx); err != nil {
+	if err := s.kill(ctx, s.helper("publish.told.after", job.meetsMuch), armed); err != nil {
 		return 2, err
 	}
 	s.data, s.older = tail, s.data
 	s.death.kind = "older"
-	return 3, s.kill(ctx, j)
+	return 4, s.kill(ctx, j)
 }
 
 // stranger makes the transaction of a killed directory block another one (X5c).
@@ -96,23 +113,6 @@ func (s *site) stranger(ctx context.Context, j job) (int, error) {
 func (s *site) lose() {
 	s.older, s.data = s.data, s.newDir()
 	s.death.kind = "rebuilt"
-}
-
-// runUntilMoved starts the instance and kills it from outside, at any moment, once all its partitions have moved.
-func (s *site) runUntilMoved(ctx context.Context, env ...string) error {
-	a, err := s.start("a", s.data, env...)
-	if err != nil {
-		return err
-	}
-	if err := s.waitMoved(ctx, a); err != nil {
-		return err
-	}
-	time.Sleep(time.Duration(s.rng.Int64N(int64(time.Second)))) // as long as it takes to be in the middle of something
-	_ = a.cmd.Process.Kill()
-	<-a.ended
-	s.died(ctx, a, false, false)
-	s.tally.outside()
-	return nil
 }
 
 // waitMoved waits for the recovery from the last kill.
@@ -174,7 +174,7 @@ func (s *site) kill(ctx context.Context, j job, env ...string) error {
 		moved = <-waiting
 	case moved = <-waiting:
 		if moved {
-			err = s.provoke(ctx, j, a)
+			err = s.provoke(hit, j, a, env)
 		}
 	}
 	if err != nil {
@@ -217,6 +217,9 @@ func (s *site) judge(ctx context.Context, j job, a *instance, n int, moved bool,
 	if before.kind != "" && before.kind != "restart" && !moved {
 		s.death.kind = before.kind // what was begun then is not over
 	}
+	if j.way == byJoin {
+		s.death.kind = "rebalance"
+	}
 	s.tally.killed(s, j, r, counted)
 	if !counted {
 		s.queue.again(j)
@@ -252,7 +255,15 @@ func (s *site) part() error {
 }
 
 // provoke does what brings a running instance to the label.
-func (s *site) provoke(_ context.Context, j job, a *instance) error {
+func (s *site) provoke(ctx context.Context, j job, a *instance, env []string) error {
+	if slices.Contains(env, armed) {
+		if slices.Contains(env, manyCheckpoints) {
+			s.waitCheckpoints(ctx, a)
+		}
+		if err := a.cmd.Process.Signal(syscall.SIGUSR1); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+	}
 	switch j.way {
 	case byStop:
 		go func() { _ = a.stop(hitPatience) }()
@@ -262,6 +273,28 @@ func (s *site) provoke(_ context.Context, j job, a *instance) error {
 		return err
 	}
 	return nil
+}
+
+// waitCheckpoints waits until every partition that the instance has open has a checkpoint to go back to.
+func (s *site) waitCheckpoints(ctx context.Context, a *instance) {
+	for ctx.Err() == nil {
+		open, _ := filepath.Glob(filepath.Join(s.data, "p*", "live-*")) // the pattern is well formed
+		marked := 0
+		for _, live := range open {
+			if marks, _ := filepath.Glob(filepath.Join(filepath.Dir(live), "at-*")); len(marks) > 0 {
+				marked++
+			}
+		}
+		if marked == len(open) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-a.ended:
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // undo leaves the site as it was.
@@ -283,21 +316,32 @@ func (s *site) takeover(ctx context.Context) error {
 	return nil
 }
 
-// damage spoils a file of one partition, as a disk may.
+// damagedAtOnce is how many partitions a bad disk hits.
+const damagedAtOnce = 4
+
+// damage spoils the manifests of some partitions, as a disk may.
 func (s *site) damage() error {
-	names, err := filepath.Glob(filepath.Join(s.data, fmt.Sprintf("p%03d", s.rng.IntN(partitions)), "live-*", "MANIFEST-*"))
-	if err != nil || len(names) == 0 {
-		return err // the directory is new
-	}
-	info, err := os.Stat(names[0])
+	open, err := filepath.Glob(filepath.Join(s.data, "p*", "live-*"))
 	if err != nil {
 		return err
 	}
-	text := make([]byte, info.Size())
-	for i := range text {
-		text[i] = byte(s.rng.IntN(256))
+	s.rng.Shuffle(len(open), func(a, b int) { open[a], open[b] = open[b], open[a] })
+	for _, dir := range open[:min(len(open), damagedAtOnce)] {
+		names, err := filepath.Glob(filepath.Join(dir, "MANIFEST-*"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			text := make([]byte, 200)
+			for i := range text {
+				text[i] = byte(s.rng.IntN(256))
+			}
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				return err
+			}
+		}
 	}
-	return os.WriteFile(names[0], text, 0o600)
+	return nil
 }
 
 // verify runs the program's own audit.

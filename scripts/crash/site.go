@@ -147,7 +147,7 @@ func (s *site) spoil(ctx context.Context) {
 			s.proxy.faulty.Store(faulty)
 			wait := 4 * time.Second
 			if faulty {
-				wait = time.Second
+				wait = 300 * time.Millisecond
 			}
 			select {
 			case <-ctx.Done():

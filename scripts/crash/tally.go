@@ -58,15 +58,10 @@ func (t *tally) missed(j job, n int, moved bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.misses[j.label]++
+	t.others++
 	if t.o.verbose {
 		fmt.Printf("%s:%d was not reached; all partitions had moved: %v\n", j.label, n, moved)
 	}
-}
-
-func (t *tally) outside() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.others++
 }
 
 func (t *tally) recovered(kind string, first, all time.Duration) {
@@ -123,7 +118,7 @@ func (t *tally) print(labels []crashpoint.Label, sites int, took time.Duration) 
 	kills, counted := sum(t.all), sum(t.counted)
 	fmt.Printf("labels hit %d / %d\n", hit, len(labels))
 	fmt.Printf("SIGKILLs %d at labels (%d with two instances), %d elsewhere; counted %d, with a transaction open or a coupon in flight\n", kills, t.two, t.others, counted)
-	for _, kind := range []string{"restart", "takeover", "rebuilt", "older", "damaged", "redis"} {
+	for _, kind := range []string{"restart", "takeover", "rebalance", "rebuilt", "older", "damaged", "redis"} {
 		ds := t.alls[kind]
 		if len(ds) == 0 {
 			continue
