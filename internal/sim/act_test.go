@@ -7,27 +7,72 @@ import "time"
 // act sends the inputs in bursts while the faults are made.
 func (s *sim) act() {
 	const bursts = 12
+	wait := s.schedule()
+	began := time.Now()
 	for n := range bursts {
 		s.feed.send(s.plan.Events / bursts)
-		_ = n
-		s.pause(actFor / bursts)
+		s.feed.control(n)
+		if next := actFor * time.Duration(n+1) / bursts; next > time.Since(began) {
+			s.pause(next - time.Since(began))
+		}
 	}
+	wait()
+	s.heal()
 }
 
-// settle waits until nothing is left to be done (I8): a subscriber sees no lag and no coupon on its way, twice.
-func (s *sim) settle() bool {
-	quiet := 0
+// settle waits until nothing is left to be done (I8): a subscriber sees no lag and no coupon on its way, for a while.
+// What has stopped and can go on is started again, once.
+func (s *sim) settle() {
+	quiet, mended := 0, false
 	for until := time.Now().Add(quietMax); time.Now().Before(until); {
 		s.pause(500 * time.Millisecond)
-		lag, coupons := s.reader.open()
+		lag, coupons := s.reader.open(&s.expected)
 		if quiet++; lag+coupons > 0 {
 			quiet = 0
 		}
 		if quiet == 3 {
-			return true
+			break
+		}
+		if left := time.Until(until); left < quietMax*3/4 && !mended {
+			mended = true
+			s.mend()
 		}
 	}
-	lag, coupons := s.reader.open()
-	s.fail("I8", "%s after the faults stopped there is a lag of %d and %d coupons are on their way", quietMax, lag, coupons)
-	return false
+	if quiet < 3 {
+		lag, coupons := s.reader.open(&s.expected)
+		s.fail("I8", "%v after the faults stopped there is a lag of %d and %d coupons are on their way", quietMax, lag, coupons)
+	}
+	s.expectStops()
+}
+
+// expectStops holds what has stopped to what had to stop.
+func (s *sim) expectStops() {
+	var stopped [partitions]string
+	for wait := 0; ; wait++ {
+		missing := false
+		for _, i := range s.fleet {
+			if !i.running() {
+				continue
+			}
+			for _, stop := range i.life.x.Status().Stopped {
+				stopped[stop.Partition] = stop.Rule
+				s.reach("stop " + stop.Rule)
+				if !s.expected.stops[stop.Partition] {
+					s.fail("I8", "partition %d of %s has stopped: %v", stop.Partition, i.name, stop)
+				}
+			}
+		}
+		for p := range partitions {
+			missing = missing || s.expected.must[p] != "" && stopped[p] == ""
+		}
+		if !missing || wait == 80 {
+			break
+		}
+		s.pause(500 * time.Millisecond)
+	}
+	for p, rule := range s.expected.must {
+		if rule != "" && stopped[p] != rule {
+			s.fail("I8", "partition %d had to stop by %s; it has %q", p, rule, stopped[p])
+		}
+	}
 }

@@ -3,16 +3,157 @@
 package sim
 
 import (
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"syscall"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"hongbao/eventstore"
 )
 
-// disk is the file system of one life of a process.
+// disk is the file system of one life of a process, which can be made to fail.
 type disk struct {
 	vfs.FS
+	s    *sim
+	mu   sync.Mutex
+	left int // writes or syncs until it fails; negative: never
+	kind string
 }
 
-func newDisk(m *eventstore.Memory) *disk { return &disk{FS: m.FS()} }
+func newDisk(s *sim, m *eventstore.Memory) *disk { return &disk{FS: m.FS(), s: s, left: -1} }
 
+// failAfter lets the nth of the next writes (disk full) or syncs (failed sync) fail, and all that follow.
+func (d *disk) failAfter(n int, kind string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left, d.kind = n, kind
+}
+
+func (d *disk) mend() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = -1
+}
+
+func (d *disk) fails(kind string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left < 0 || d.kind != kind {
+		return nil
+	}
+	if d.left > 0 {
+		d.left--
+		return nil
+	}
+	if kind == "disk full" {
+		d.s.hit(kind)
+		return syscall.ENOSPC
+	}
+	d.s.hit(kind)
+	return syscall.EIO
+}
+
+func (d *disk) file(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &diskFile{f, d}, nil
+}
+
+// Unwrap is part of vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
+
+// Create is part of vfs.FS.
+func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return d.file(d.FS.Create(name, c))
+}
+
+// OpenReadWrite is part of vfs.FS.
+func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return d.file(d.FS.OpenReadWrite(name, c, opts...))
+}
+
+// ReuseForWrite is part of vfs.FS.
+func (d *disk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return d.file(d.FS.ReuseForWrite(from, to, c))
+}
+
+// OpenDir is part of vfs.FS.
+func (d *disk) OpenDir(name string) (vfs.File, error) { return d.file(d.FS.OpenDir(name)) }
+
+type diskFile struct {
+	vfs.File
+	d *disk
+}
+
+// Write is part of vfs.File.
+func (f *diskFile) Write(b []byte) (int, error) {
+	if err := f.d.fails("disk full"); err != nil {
+		return 0, err
+	}
+	return f.File.Write(b)
+}
+
+// Sync is part of vfs.File.
+func (f *diskFile) Sync() error {
+	if err := f.d.fails("failed sync"); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// SyncData is part of vfs.File.
+func (f *diskFile) SyncData() error {
+	if err := f.d.fails("failed sync"); err != nil {
+		return err
+	}
+	return f.File.SyncData()
+}
+
+// flip turns one bit of one table or log of a partition.
+func flip(m *eventstore.Memory, rng *rand.Rand) bool {
+	fs := m.FS()
+	var files []string
+	var walk func(dir string)
+	walk = func(dir string) {
+		names, err := fs.List(dir)
+		if err != nil {
+			return
+		}
+		for _, name := range names {
+			path := fs.PathJoin(dir, name)
+			if strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log") {
+				files = append(files, path)
+			} else if info, err := fs.Stat(path); err == nil && info.IsDir() {
+				walk(path)
+			}
+		}
+	}
+	walk("data")
+	if len(files) == 0 {
+		return false
+	}
+	path := files[rng.IntN(len(files))]
+	f, err := fs.Open(path)
+	if err != nil {
+		return false
+	}
+	b, err := io.ReadAll(f)
+	_ = f.Close()
+	if err != nil || len(b) == 0 {
+		return false
+	}
+	b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
+	if f, err = fs.Create(path, vfs.WriteCategoryUnspecified); err != nil {
+		return false
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	_ = f.Close()
+	return err == nil
+}

@@ -2,14 +2,259 @@
 
 package sim
 
-import "math/rand/v2"
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
-type fault struct{ Kind string }
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
-func (p *plan) drawFaults(_ *rand.Rand, _ []int) {}
+// fault is one thing that goes wrong: at the nth request of a kind by a client, or at a time.
+type fault struct {
+	Index int
+	Kind  string
+	Who   string        `json:",omitempty"`
+	Key   int16         `json:",omitempty"`
+	Nth   int           `json:",omitempty"`
+	At    time.Duration `json:",omitempty"`
+	For   time.Duration `json:",omitempty"`
+	Code  int16         `json:",omitempty"`
+	N     int           `json:",omitempty"`
+}
 
-type faults struct{ s *sim }
+func (f fault) String() string {
+	if f.Nth > 0 {
+		return fmt.Sprintf("%d: %s at request %d of kind %s by %s (for %v, code %d)", f.Index, f.Kind, f.Nth, kmsg.NameForKey(f.Key), f.Who, f.For, f.Code)
+	}
+	return fmt.Sprintf("%d: %s of %s at %v for %v (%d)", f.Index, f.Kind, f.Who, f.At, f.For, f.N)
+}
 
-func newFaults(s *sim) *faults { return &faults{s} }
+// requests are the kinds that hongbao sends, with the number of the last one that is likely to come; frequent ones are named more often.
+var requests = []struct {
+	key  kmsg.Key
+	last int
+}{
+	{kmsg.Produce, 80}, {kmsg.Produce, 80}, {kmsg.EndTxn, 60}, {kmsg.EndTxn, 60}, {kmsg.EndTxn, 60}, {kmsg.TxnOffsetCommit, 60},
+	{kmsg.TxnOffsetCommit, 60}, {kmsg.TxnOffsetCommit, 60}, {kmsg.Fetch, 80}, {kmsg.Fetch, 80}, {kmsg.Heartbeat, 30}, {kmsg.Heartbeat, 30},
+	{kmsg.ListOffsets, 20}, {kmsg.Metadata, 12}, {kmsg.OffsetFetch, 8}, {kmsg.FindCoordinator, 6}, {kmsg.JoinGroup, 4}, {kmsg.SyncGroup, 4},
+	{kmsg.InitProducerID, 3}, {kmsg.ApiVersions, 12}, {kmsg.LeaveGroup, 1}, {kmsg.AddPartitionsToTxn, 10}, {kmsg.ListTransactions, 2},
+	{kmsg.DescribeTransactions, 2}, {kmsg.DescribeProducers, 2},
+}
 
-func (f *faults) judge(*link, int16, int, []byte) fate { return fate{} }
+// codes are what a broker may answer each kind with, beside the answer.
+var codes = map[kmsg.Key][]*kerr.Error{
+	kmsg.Produce:            {kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.InvalidProducerEpoch, kerr.KafkaStorageError},
+	kmsg.Fetch:              {kerr.NotLeaderForPartition, kerr.UnknownLeaderEpoch, kerr.KafkaStorageError},
+	kmsg.ListOffsets:        {kerr.NotLeaderForPartition, kerr.LeaderNotAvailable},
+	kmsg.Metadata:           {kerr.LeaderNotAvailable},
+	kmsg.OffsetFetch:        {kerr.UnstableOffsetCommit, kerr.NotCoordinator, kerr.CoordinatorLoadInProgress},
+	kmsg.FindCoordinator:    {kerr.CoordinatorNotAvailable},
+	kmsg.JoinGroup:          {kerr.NotCoordinator, kerr.CoordinatorLoadInProgress},
+	kmsg.SyncGroup:          {kerr.RebalanceInProgress, kerr.NotCoordinator},
+	kmsg.Heartbeat:          {kerr.RebalanceInProgress, kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.NotCoordinator},
+	kmsg.InitProducerID:     {kerr.ConcurrentTransactions, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator},
+	kmsg.EndTxn:             {kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.InvalidTxnState, kerr.ConcurrentTransactions},
+	kmsg.TxnOffsetCommit:    {kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.NotCoordinator, kerr.CoordinatorLoadInProgress, kerr.ConcurrentTransactions, kerr.RequestTimedOut, kerr.ProducerFenced, kerr.FencedInstanceID},
+	kmsg.ListTransactions:   {kerr.CoordinatorLoadInProgress},
+	kmsg.AddPartitionsToTxn: {kerr.ConcurrentTransactions, kerr.NotCoordinator},
+}
+
+// drawFaults draws a schedule. One seed in ten has none: the quiet run is a case of its own.
+func (p *plan) drawFaults(rng *rand.Rand, drop []int) {
+	if rng.IntN(10) == 0 {
+		return
+	}
+	for range 3 + rng.IntN(10) {
+		p.Faults = append(p.Faults, p.wireFault(rng))
+	}
+	for range rng.IntN(5) {
+		p.Faults = append(p.Faults, p.timedFault(rng))
+	}
+	p.alone()
+	for i := range p.Faults {
+		p.Faults[i].Index = i
+	}
+	p.Faults = slices.DeleteFunc(p.Faults, func(f fault) bool { return slices.Contains(drop, f.Index) })
+}
+
+// alone keeps apart what may not meet: a partition that stops for good holds back everybody once Redis or the issuer has
+// forgotten, until every partition has spoken (X10), so no seed has both.
+func (p *plan) alone() {
+	loses := func(f fault) bool {
+		return slices.Contains([]string{"offsets lost", "facts lost", "truncated"}, f.Kind)
+	}
+	lost := false
+	p.Faults = slices.DeleteFunc(p.Faults, func(f fault) bool {
+		again := lost && loses(f)
+		lost = lost || loses(f)
+		return again
+	})
+	if !lost {
+		return
+	}
+	p.Faults = slices.DeleteFunc(p.Faults, func(f fault) bool {
+		return strings.HasPrefix(f.Kind, "redis ") || f.Kind == "issuer restart" || f.Kind == "issuer emptied"
+	})
+	for i := range p.Faults {
+		if loses(p.Faults[i]) {
+			p.Faults[i].At = max(p.Faults[i].At, 4*time.Second)
+		}
+	}
+}
+
+func (p *plan) wireFault(rng *rand.Rand) fault {
+	r := requests[rng.IntN(len(requests))]
+	f := fault{Who: fmt.Sprintf("i%d", rng.IntN(p.Instances)), Key: int16(r.key), Nth: 1 + rng.IntN(r.last)}
+	f.N = rng.IntN(1000)
+	switch rng.IntN(12) {
+	case 10:
+		f.Kind, f.For = "kill at", time.Duration(rng.IntN(5000))*time.Millisecond
+	case 11:
+		f.Kind, f.For = "pause at", time.Duration(rng.IntN(14000))*time.Millisecond
+	case 0, 1:
+		f.Kind = "cut before"
+	case 2, 3, 4:
+		f.Kind = "cut after"
+	case 5:
+		f.Kind = "swallowed"
+	case 6:
+		f.Kind, f.For = "slow answer", time.Duration(rng.IntN(4000))*time.Millisecond
+	case 7:
+		f.Kind, f.For = "late request", time.Duration(rng.IntN(4000))*time.Millisecond
+	default:
+		of := codes[r.key]
+		if len(of) == 0 {
+			f.Kind = "cut after"
+			break
+		}
+		f.Kind, f.Code = "code", of[rng.IntN(len(of))].Code
+	}
+	return f
+}
+
+// faults makes them happen.
+type faults struct {
+	s       *sim
+	mu      sync.Mutex
+	wire    map[wireKey]fault
+	over    bool
+	handles map[string]*kfake.FaultHandle
+	n       int
+}
+
+type wireKey struct {
+	who string
+	key int16
+	nth int
+}
+
+func newFaults(s *sim) *faults {
+	f := &faults{s: s, wire: map[wireKey]fault{}, handles: map[string]*kfake.FaultHandle{}}
+	for _, x := range s.plan.Faults {
+		if x.Nth > 0 {
+			f.wire[wireKey{x.Who, x.Key, x.Nth}] = x
+		}
+	}
+	return f
+}
+
+// judge says what becomes of the nth request of a kind by a client.
+func (f *faults) judge(l *link, key int16, n int) fate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x, ok := f.wire[wireKey{l.name, key, n}]
+	if !ok || f.over {
+		return fate{}
+	}
+	name := kmsg.NameForKey(key)
+	switch x.Kind {
+	case "code":
+		f.n++
+		k := fmt.Sprintf("%d code %s %v", f.n, name, kerr.ErrorForCode(x.Code).(*kerr.Error).Message)
+		f.handles[k] = f.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Key(key)}, Err: kerr.ErrorForCode(x.Code).(*kerr.Error), Count: 1, When: ours})
+		return fate{}
+	case "kill at":
+		f.s.hit(x.Kind + " " + name)
+		f.s.killAt(l, x)
+		return fate{cut: x.N%2 == 0}
+	case "pause at":
+		f.s.hit(x.Kind + " " + name)
+		f.s.later(x.For, l.hold())
+		return fate{}
+	case "cut before":
+		f.s.hit(x.Kind + " " + name)
+		return fate{cut: true}
+	case "cut after":
+		f.s.hit(x.Kind + " " + name)
+		return fate{cutBack: true}
+	case "swallowed":
+		f.s.hit(x.Kind + " " + name)
+		return fate{swallow: true}
+	case "slow answer":
+		f.s.hit(x.Kind + " " + name)
+		return fate{slow: x.For}
+	default:
+		f.s.hit(x.Kind + " " + name)
+		return fate{late: x.For}
+	}
+}
+
+// ours says that a lane sent it: what the simulation itself sends meets no fault.
+func ours(r kmsg.Request) bool {
+	switch r := r.(type) {
+	case *kmsg.ProduceRequest:
+		return r.TransactionID != nil && strings.HasPrefix(*r.TransactionID, "hongbao/")
+	case *kmsg.InitProducerIDRequest:
+		return r.TransactionalID != nil && strings.HasPrefix(*r.TransactionalID, "hongbao/")
+	case *kmsg.EndTxnRequest:
+		return strings.HasPrefix(r.TransactionalID, "hongbao/")
+	}
+	return true
+}
+
+// killAt ends the process that has just sent a request.
+func (s *sim) killAt(l *link, x fault) {
+	for _, i := range s.fleet {
+		if i.life != nil && i.life.link == l && i.running() {
+			i.life.kill(percents[x.N%4])
+			s.again(i, x.For)
+		}
+	}
+}
+
+// end stops the faults of the wire, and counts the codes that were answered.
+func (f *faults) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	for k, h := range f.handles {
+		h.Remove()
+		if h.Hits() > 0 {
+			_, name, _ := cutWord(k)
+			f.s.hit(name)
+		}
+	}
+}
+
+func cutWord(s string) (first, rest string, ok bool) {
+	for i := range s {
+		if s[i] == ' ' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// hit counts a fault that hit.
+func (s *sim) hit(kind string) {
+	s.hitMu.Lock()
+	defer s.hitMu.Unlock()
+	s.result.Hits[kind]++
+	s.log.Warn("FAULT", "kind", kind)
+}

@@ -175,7 +175,7 @@ func (f *feed) purchase(c *tree, buyer int64) {
 	o := order{c.seed, fmt.Sprintf("o%d", len(f.orders))}
 	f.orders = append(f.orders, o)
 	f.add("PurchaseSettled", c.seed, &pb.PurchaseSettled{
-		EventTimeMs: f.now(), Campaign: 1, Chain: c.seed, Buyer: buyer, OrderId: o.id, AmountMinor: 1000 + f.rng.Int64N(9000), Currency: "CNY",
+		EventTimeMs: f.now(), Campaign: 1, Chain: c.seed, Buyer: buyer, OrderId: o.id, AmountMinor: 1000 + f.rng.Int64N(9000), Currency: []string{"CNY", "EUR"}[f.rng.IntN(2)],
 	})
 }
 

@@ -4,10 +4,8 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,14 +19,17 @@ import (
 
 // instance is one process of the group, with a disk that outlives it.
 type instance struct {
-	s     *sim
-	name  string
-	disk  *eventstore.Memory
-	old   *eventstore.Memory // an image kept for "older"
-	life  *life
-	lives int
-	clock atomic.Int64 // nanoseconds beside the true time
-	ends  []error      // of lives that ended by themselves
+	s       *sim
+	name    string
+	disk    *eventstore.Memory
+	old     *eventstore.Memory // an image kept for "older"
+	life    *life
+	lives   int
+	clock   atomic.Int64 // nanoseconds beside the true time
+	ends    []error      // of lives that ended by themselves
+	past    []*life      // all of them, to be waited for
+	gone    bool         // not to be started again
+	foreign bool         // on another one's directory
 }
 
 // life is one run of it.
@@ -54,11 +55,11 @@ func (i *instance) begin() {
 	s := i.s
 	i.lives++
 	l := &life{of: i, link: s.net.link(i.name), done: make(chan struct{})}
-	l.disk = newDisk(i.disk)
+	l.disk = newDisk(s, i.disk)
 	now := func() time.Time { return time.Now().Add(time.Duration(i.clock.Load())) }
 	rng := rand.New(rand.NewPCG(s.seed, uint64(i.lives)<<32|uint64(len(i.name))<<16|uint64(i.name[len(i.name)-1])))
 	gate, err := admission.New(admission.Config{
-		Memory: s.redis, Prefix: "sim", Partitions: partitions, Poll: 500 * time.Millisecond, Now: now, Rand: rng, Logger: s.log.With("who", i.name),
+		Memory: s.redis, Prefix: "sim", Partitions: partitions, Poll: 500 * time.Millisecond, Now: now, Rand: rng, Logger: s.logOf(i.name),
 	})
 	s.must(err)
 	iss := s.issuer.of(l)
@@ -68,16 +69,17 @@ func (i *instance) begin() {
 		OpenMax: s.plan.OpenMax, Pin: processor.PinOff, Lanes: s.plan.Lanes,
 		Store: eventstore.Config{
 			Dir: "data", FS: l.disk, CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Sync: eventstore.SyncMode(s.plan.Sync),
-			Fatal: func(err error) { l.fatal(err) }, Random: randomReader{rng}, Logger: s.log.With("who", i.name),
+			Fatal: func(err error) { l.fatal(err) }, Random: randomReader{rng}, Logger: s.logOf(i.name),
 		},
 		Projections: projections.Config{}, Campaigns: s.campaigns, CodeKeys: s.keys,
 		Gate: gate, Issuer: iss, Stock: iss, Limiter: s.limiter,
-		CheckpointEvery: 2 * time.Second, Now: now, Logger: s.log.With("who", i.name),
+		CheckpointEvery: 2 * time.Second, Now: now, Logger: s.logOf(i.name),
 	})
 	s.must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	i.life = l
+	i.past = append(i.past, l)
 	go func() {
 		defer close(l.done)
 		l.err = l.x.Run(ctx)
@@ -101,7 +103,8 @@ func (i *instance) running() bool {
 // fatal is what the store calls when its disk cannot be trusted: the process ends there and then.
 func (l *life) fatal(err error) {
 	l.of.s.log.Error("the process ends", "who", l.of.name, "error", err)
-	l.kill(-1)
+	l.of.s.hit("process ended by its disk")
+	l.kill(percents[l.of.lives%4])
 }
 
 // kill ends the process as SIGKILL does. percent of what was not synced survives; -1 leaves the disk as it is.
@@ -116,24 +119,6 @@ func (l *life) kill(percent int) {
 	l.stop()
 }
 
-// end stops it as SIGTERM does and waits.
-func (i *instance) end() error {
-	l := i.life
-	if l == nil {
-		return nil
-	}
-	l.stop()
-	<-l.done
-	return l.err
-}
-
-// gone waits until nothing of the process runs any more, which a killed one needs some simulated seconds for.
-func (i *instance) gone() {
-	if i.life != nil {
-		<-i.life.done
-	}
-}
-
 // randomReader gives bytes of a seeded source.
 type randomReader struct{ rng *rand.Rand }
 
@@ -144,23 +129,91 @@ func (r randomReader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// start begins with some instances; the plan says when others join.
+// start begins with some instances; faults let others join.
 func (s *sim) start() {
 	for n := range s.plan.Instances {
 		s.instance(fmt.Sprintf("i%d", n)).begin()
 	}
 }
 
-// stop ends what runs, all at once, as a fleet that is shut down.
-func (s *sim) stop() {
-	var wg sync.WaitGroup
+// heal ends the faults: what was held goes on, what is down is started, what an operator would mend is mended.
+func (s *sim) heal() {
+	close(s.healing)
+	s.pending.Wait()
+	s.faults.end()
+	s.issuer.trouble(false, 0)
 	for _, i := range s.fleet {
-		wg.Go(func() {
-			if err := i.end(); err != nil && !i.life.dead.Load() && !errors.Is(err, context.Canceled) {
-				s.log.Error("a process ended", "who", i.name, "error", err)
-				i.ends = append(i.ends, err)
-			}
-		})
+		i.clock.Store(0)
+		if i.life != nil {
+			i.life.disk.mend()
+		}
+		if i.gone {
+			continue
+		}
+		if i.foreign {
+			i.stopAndWait()
+			i.disk = eventstore.NewMemory()
+		}
+		if !i.running() {
+			i.begin()
+		}
 	}
-	wg.Wait()
+}
+
+// mend does what an operator does about partitions that have stopped and can go on: restart.
+func (s *sim) mend() {
+	for _, i := range s.fleet {
+		if i.gone || i.running() && !i.stopped(s) {
+			continue
+		}
+		i.stopAndWait()
+		i.begin()
+	}
+}
+
+// stopped says that the process has a partition stopped that need not be.
+func (i *instance) stopped(s *sim) bool {
+	for _, stop := range i.life.x.Status().Stopped {
+		if !s.expected.stops[stop.Partition] {
+			return true
+		}
+	}
+	return false
+}
+
+func (i *instance) stopAndWait() {
+	if i.life != nil {
+		i.life.stop()
+		<-i.life.done
+	}
+}
+
+// stop ends what runs, all at once, as a fleet that is shut down, and waits for every life there was.
+func (s *sim) stop() {
+	for _, i := range s.fleet {
+		if i.life != nil {
+			i.life.stop()
+		}
+	}
+	for _, i := range s.fleet {
+		for _, l := range i.past {
+			<-l.done
+			if l.err != nil && !l.dead.Load() {
+				s.log.Error("a process ended", "who", i.name, "error", l.err)
+			}
+		}
+	}
+}
+
+// owners says which process works on which partition.
+func (s *sim) owners() (of [partitions]*instance) {
+	for _, i := range s.fleet {
+		if !i.running() {
+			continue
+		}
+		for _, p := range i.life.x.Status().Working {
+			of[p] = i
+		}
+	}
+	return of
 }

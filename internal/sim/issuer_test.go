@@ -4,6 +4,7 @@ package sim
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,22 +16,38 @@ type issuer struct {
 	s     *sim
 	inner *fsm.MemoryIssuer
 	mu    sync.Mutex
+	rng   *rand.Rand
+	bad   bool
+	rate  float64
 	asked []asking
-	given map[fsm.Key]int // successful effects
+	never map[fsm.Key]bool // refused for good
 }
 
 // asking is one request that the issuer heard.
 type asking struct {
 	key       fsm.Key
 	who       string
-	committed [partitions]int64 // seqs that Kafka had committed then
-	at        time.Time
+	committed [partitions]int64 // seqs that Kafka had been asked to commit then
 }
 
 func newIssuer(s *sim) *issuer {
 	inner, err := fsm.NewMemoryIssuer(partitions)
 	s.must(err)
-	return &issuer{s: s, inner: inner, given: map[fsm.Key]int{}}
+	return &issuer{s: s, inner: inner, rng: rand.New(rand.NewPCG(s.seed, 3)), never: map[fsm.Key]bool{}}
+}
+
+// trouble makes calls fail, from now on.
+func (i *issuer) trouble(on bool, n int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.bad, i.rate = on, 0.3+float64(n)/2000
+}
+
+// forget loses what this wrapper remembers, as the model inside loses the rest.
+func (i *issuer) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.never = map[fsm.Key]bool{}
 }
 
 // of is the issuer as one life of a process reaches it.
@@ -42,10 +59,56 @@ type issuerPort struct {
 	life *life
 }
 
+// refuses says that the issuer will not have this coupon in its first round.
+func refuses(k fsm.Key) bool { return k.ID[0]%32 == 7 && k.Round == 0 }
+
 // Issue is part of fsm.Issuer.
 func (p *issuerPort) Issue(ctx context.Context, requests []fsm.Request, results []fsm.Result) error {
-	p.all.note(p.life.of.name, requests)
-	return p.MemoryIssuer.Issue(ctx, requests, results)
+	return p.call(ctx, results, "issue", func() error {
+		p.all.note(p.life.of.name, requests)
+		var rest []fsm.Request
+		var at []int
+		for i := range requests {
+			if k := requests[i].Key(); refuses(k) {
+				p.all.refuse(k)
+				results[i] = fsm.Result{Answer: fsm.Refused, Detail: "not this one"}
+				continue
+			}
+			rest, at = append(rest, requests[i]), append(at, i)
+		}
+		out := make([]fsm.Result, len(rest))
+		err := p.MemoryIssuer.Issue(ctx, rest, out)
+		for i := range out {
+			results[at[i]] = out[i]
+		}
+		if err != nil {
+			for i := range results {
+				results[i] = fsm.Result{Answer: fsm.Transient, Detail: err.Error()}
+			}
+		}
+		return err
+	})
+}
+
+// Lookup is part of fsm.Issuer.
+func (p *issuerPort) Lookup(ctx context.Context, keys []fsm.Key, results []fsm.Result) error {
+	return p.call(ctx, results, "lookup", func() error {
+		err := p.MemoryIssuer.Lookup(ctx, keys, results)
+		p.all.mu.Lock()
+		defer p.all.mu.Unlock()
+		for i := range keys {
+			if err == nil && p.all.never[keys[i]] {
+				results[i] = fsm.Result{Answer: fsm.Refused}
+			}
+		}
+		return err
+	})
+}
+
+func (i *issuer) refuse(k fsm.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.never[k] = true
 }
 
 func (i *issuer) note(who string, requests []fsm.Request) {
@@ -53,6 +116,60 @@ func (i *issuer) note(who string, requests []fsm.Request) {
 	defer i.mu.Unlock()
 	committed := i.s.watch.seqs()
 	for k := range requests {
-		i.asked = append(i.asked, asking{key: requests[k].Key(), who: who, committed: committed, at: time.Now()})
+		i.asked = append(i.asked, asking{key: requests[k].Key(), who: who, committed: committed})
+	}
+}
+
+// call lets one call meet its fate. A dead process hears no answer.
+func (p *issuerPort) call(ctx context.Context, results []fsm.Result, name string, inner func() error) error {
+	if p.life.dead.Load() {
+		return hang(ctx, results)
+	}
+	switch fate, d := p.all.draw(); fate {
+	case "refused":
+		p.all.s.hit("issuer error, " + name)
+		fill(results, fsm.Transient)
+		return fsm.ErrFault
+	case "hangs":
+		p.all.s.hit("issuer time-out, " + name)
+		return hang(ctx, results)
+	case "lost":
+		p.all.s.hit("issuer answer lost, " + name)
+		if err := inner(); err != nil {
+			return err
+		}
+		fill(results, fsm.Unknown)
+		return fsm.ErrFault
+	case "late":
+		p.all.s.hit("issuer answer late, " + name)
+		if err := inner(); err != nil {
+			return err
+		}
+		return hang(ctx, results)
+	case "slow":
+		p.all.s.hit("issuer slow, " + name)
+		time.Sleep(d)
+	}
+	return inner()
+}
+
+func (i *issuer) draw() (string, time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.bad || i.rng.Float64() > i.rate {
+		return "", 0
+	}
+	return []string{"refused", "hangs", "lost", "late", "slow"}[i.rng.IntN(5)], time.Duration(i.rng.IntN(4500)) * time.Millisecond
+}
+
+func hang(ctx context.Context, results []fsm.Result) error {
+	<-ctx.Done()
+	fill(results, fsm.Unknown)
+	return ctx.Err()
+}
+
+func fill(results []fsm.Result, a fsm.Answer) {
+	for i := range results {
+		results[i] = fsm.Result{Answer: a, Detail: "a fault"}
 	}
 }

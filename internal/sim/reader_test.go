@@ -22,16 +22,19 @@ type reader struct {
 	cl   *kgo.Client
 	done chan struct{}
 
-	mu     sync.Mutex
-	topics map[string]schemas.Topic
-	seen   [schemas.Topics][partitions][]*kgo.Record
-	steps  [partitions]map[string]int64 // positions of the newest StepEnded
-	states map[string]pb.CouponState    // by coupon id
-	chains map[string]int64
+	mu       sync.Mutex
+	topics   map[string]schemas.Topic
+	seen     [schemas.Topics][partitions][]*kgo.Record
+	steps    [partitions]map[string]int64 // positions of the newest StepEnded
+	states   map[string]pb.CouponState    // by coupon id
+	chains   map[string]int64
+	homes    map[string]int32
+	reasons  map[string]pb.Reason
+	vouchers map[string]pb.VoucherState
 }
 
 func newReader(s *sim) *reader {
-	r := &reader{s: s, done: make(chan struct{}), topics: map[string]schemas.Topic{}, states: map[string]pb.CouponState{}, chains: map[string]int64{}}
+	r := &reader{s: s, done: make(chan struct{}), topics: map[string]schemas.Topic{}, states: map[string]pb.CouponState{}, chains: map[string]int64{}, homes: map[string]int32{}, reasons: map[string]pb.Reason{}, vouchers: map[string]pb.VoucherState{}}
 	from := map[string]map[int32]kgo.Offset{}
 	for t := range schemas.Topics {
 		r.topics[t.String()] = t
@@ -77,9 +80,13 @@ func (r *reader) take(rec *kgo.Record) {
 			at[p.Topic] = p.NextOffset
 		}
 		r.steps[rec.Partition] = at
+	case *pb.Fact_VoucherMoved:
+		r.vouchers[string(b.VoucherMoved.VoucherId)] = b.VoucherMoved.To
 	case *pb.Fact_CouponMoved:
 		id := string(b.CouponMoved.CouponId)
 		r.states[id] = b.CouponMoved.To
+		r.homes[id] = rec.Partition
+		r.reasons[id] = b.CouponMoved.Reason
 		if c := b.CouponMoved.Command; c != nil {
 			r.chains[id] = c.Chain
 		}
@@ -87,18 +94,24 @@ func (r *reader) take(rec *kgo.Record) {
 }
 
 // open counts what is still to be done, as a subscriber sees it: records without an answer, coupons on their way.
-func (r *reader) open() (lag, coupons int) {
+func (r *reader) open(e *expected) (lag, coupons int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for t := range schemas.Topic(schemas.Inputs) {
 		for p := range r.seen[t] {
 			recs := r.seen[t][p]
+			if e.stops[p] {
+				continue
+			}
 			for i := len(recs) - 1; i >= 0 && recs[i].Offset >= r.steps[p][t.String()]; i-- {
 				lag++
 			}
 		}
 	}
-	for _, s := range r.states {
+	for id, s := range r.states {
+		if e.stops[r.homes[id]] {
+			continue
+		}
 		switch s {
 		case pb.CouponState_COUPON_STATE_PENDING, pb.CouponState_COUPON_STATE_VALIDATING, pb.CouponState_COUPON_STATE_ISSUING, pb.CouponState_COUPON_STATE_RETRYING:
 			coupons++

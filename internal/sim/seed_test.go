@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,7 +54,13 @@ type sim struct {
 	feed      *feed
 	faults    *faults
 
-	result result
+	hitMu    sync.Mutex
+	pending  sync.WaitGroup // what ends with the faults
+	healing  chan struct{}  // closed when the faults are over
+	allDown  bool           // nobody may be started
+	adopt    []adoption
+	expected expected
+	result   result
 }
 
 // result is what a seed came to.
@@ -79,7 +86,7 @@ func play(t *testing.T, seed uint64, drop []int, verbose io.Writer) result {
 }
 
 func newSim(t *testing.T, seed uint64, drop []int, verbose io.Writer) *sim {
-	s := &sim{t: t, ctx: t.Context(), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), log: slog.New(slog.DiscardHandler)}
+	s := &sim{healing: make(chan struct{}), t: t, ctx: t.Context(), seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), log: slog.New(slog.DiscardHandler)}
 	if verbose != nil {
 		s.log = slog.New(slog.NewTextHandler(verbose, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}
@@ -119,9 +126,13 @@ func (s *sim) run() {
 	defer s.tearDown()
 	s.start()
 	s.act()
-	quiet := s.settle()
+	s.settle()
+	if s.adopted() {
+		s.settle()
+	}
+	owners := s.owners()
 	s.stop()
-	s.judge(quiet)
+	s.judge(owners)
 	s.result.Simulated = time.Since(began)
 }
 
@@ -131,6 +142,7 @@ func (s *sim) build() {
 	s.watch = newWatcher(s)
 	s.net.request, s.net.response = s.watch.request, s.watch.response
 	var err error
+	s.faults = newFaults(s)
 	s.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(s.plan.Brokers), kfake.ListenFn(s.net.listen),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
@@ -149,7 +161,6 @@ func (s *sim) build() {
 	s.must(err)
 	s.feed = newFeed(s)
 	s.reader = newReader(s)
-	s.faults = newFaults(s)
 }
 
 // client are the options of a client that is not hongbao's: its requests meet no fault.
@@ -164,6 +175,46 @@ func (s *sim) tearDown() {
 	s.cluster.Close()
 	synctest.Wait()
 }
+
+// logOf is what a process logs: counted for what rules it shows, and shown where asked.
+func (s *sim) logOf(who string) *slog.Logger {
+	return slog.New(&counting{s: s, next: s.log.Handler()}).With("who", who)
+}
+
+// counting is a slog.Handler.
+type counting struct {
+	s    *sim
+	next slog.Handler
+}
+
+// Enabled is part of slog.Handler.
+func (c *counting) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+
+// Handle is part of slog.Handler.
+func (c *counting) Handle(ctx context.Context, r slog.Record) error {
+	rule := ""
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "rule" {
+			rule = " " + a.Value.String()
+		}
+		return true
+	})
+	c.s.hitMu.Lock()
+	c.s.result.Reached["log"+rule+": "+r.Message]++
+	c.s.hitMu.Unlock()
+	if c.next.Enabled(ctx, r.Level) {
+		return c.next.Handle(ctx, r)
+	}
+	return nil
+}
+
+// WithAttrs is part of slog.Handler.
+func (c *counting) WithAttrs(as []slog.Attr) slog.Handler {
+	return &counting{s: c.s, next: c.next.WithAttrs(as)}
+}
+
+// WithGroup is part of slog.Handler.
+func (c *counting) WithGroup(string) slog.Handler { return c }
 
 // pause lets simulated time pass.
 func (s *sim) pause(d time.Duration) { time.Sleep(d) }

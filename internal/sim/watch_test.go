@@ -55,7 +55,7 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 	if key == int16(kmsg.Fetch) {
 		patient(frame)
 	}
-	f := w.s.faults.judge(l, key, n, frame)
+	f := w.s.faults.judge(l, key, n)
 	if f.cut {
 		return f
 	}

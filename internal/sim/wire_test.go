@@ -52,6 +52,9 @@ type link struct {
 	pause chan struct{} // closed at the end of a pause; nil: none
 }
 
+// dialTimeout is kgo's own, which a dialer of one's own must keep.
+const dialTimeout = 10 * time.Second
+
 func newNetwork() *network {
 	return &network{
 		listeners: map[string]*listener{},
@@ -74,6 +77,8 @@ func (n *network) listen(_, _ string) (net.Listener, error) {
 
 // dial is a kgo.Dialer. A dead process hears nothing and is refused nothing: a refusal would be tried again at once.
 func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
 	if err := l.awake(ctx); err != nil {
 		return nil, err
 	}

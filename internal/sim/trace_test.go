@@ -1,0 +1,63 @@
+//go:build synctests
+
+package sim
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"sort"
+
+	"github.com/zeebo/xxh3"
+
+	"hongbao/schemas"
+)
+
+// trace is the hash of what happened: per partition, in order, facts, commands and results, then the faults that hit. Offsets,
+// producers and the order of requests are not in it.
+func (s *sim) trace(l *logs) string {
+	h := xxh3.New()
+	add := func(b []byte) {
+		_, _ = h.Write(binary.AppendUvarint(nil, uint64(len(b))))
+		_, _ = h.Write(b)
+	}
+	for _, t := range []schemas.Topic{schemas.TopicFacts, schemas.TopicCommands, schemas.TopicResults, schemas.TopicCouponDead, schemas.TopicInviteDead} {
+		for p := range partitions {
+			add([]byte{byte(t), byte(p)})
+			for _, r := range l.committed[t][p] {
+				add(r.Key)
+				add(r.Value)
+			}
+		}
+	}
+	var hits []string
+	for k, n := range s.result.Hits {
+		hits = append(hits, fmt.Sprintf("%s %d", k, n))
+	}
+	sort.Strings(hits)
+	for _, k := range hits {
+		add([]byte(k))
+	}
+	sum := h.Sum128().Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+// reach notes that something was covered.
+func (s *sim) reach(what string) {
+	s.hitMu.Lock()
+	defer s.hitMu.Unlock()
+	s.result.Reached[what]++
+}
+
+// cover notes what the facts show.
+func (s *sim) cover(l *logs) {
+	for p := range partitions {
+		for i := range l.facts[p] {
+			f := &l.facts[p][i]
+			s.reach(fmt.Sprintf("fact %T", f.Body)[len("fact *invitepb."):])
+			if r := f.GetRefused(); r != nil {
+				s.reach("refused " + r.Reason.String())
+			}
+		}
+	}
+}
