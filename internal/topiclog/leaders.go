@@ -20,24 +20,36 @@ type topicLeaders struct {
 	of map[int32]int32
 }
 
+// leader asks without the lock: a broker that does not answer one reader must not hold up another whose context has ended.
 func (c *Client) leader(ctx context.Context, topic string, partition int32) (broker int32, id [16]byte, err error) {
-	c.leaders.mu.Lock()
-	defer c.leaders.mu.Unlock()
-	t, ok := c.leaders.topics[topic]
+	t, ok := c.knownLeaders(topic)
 	if !ok {
 		if t, err = c.askLeaders(ctx, topic); err != nil {
 			return 0, id, err
 		}
-		if c.leaders.topics == nil {
-			c.leaders.topics = make(map[string]topicLeaders)
-		}
-		c.leaders.topics[topic] = t
+		c.setLeaders(topic, t)
 	}
 	broker, ok = t.of[partition]
 	if !ok {
 		return 0, id, fmt.Errorf("%s/%d: %w", topic, partition, kerr.UnknownTopicOrPartition)
 	}
 	return broker, t.id, nil
+}
+
+func (c *Client) knownLeaders(topic string) (topicLeaders, bool) {
+	c.leaders.mu.Lock()
+	defer c.leaders.mu.Unlock()
+	t, ok := c.leaders.topics[topic]
+	return t, ok
+}
+
+func (c *Client) setLeaders(topic string, t topicLeaders) {
+	c.leaders.mu.Lock()
+	defer c.leaders.mu.Unlock()
+	if c.leaders.topics == nil {
+		c.leaders.topics = make(map[string]topicLeaders)
+	}
+	c.leaders.topics[topic] = t
 }
 
 func (c *Client) forgetLeaders(topic string) {
