@@ -158,12 +158,14 @@ func (l *lane) release(ctx context.Context, p int32) {
 	f := l.life
 	l.mu.Unlock()
 	if f == nil {
+		l.letGo(p)
 		return
 	}
 	f.amu.Lock()
 	part := f.active[p]
 	f.amu.Unlock()
 	if part == nil {
+		l.letGo(p)
 		return
 	}
 	part.halt(errGone)

@@ -93,18 +93,45 @@ func (p *partition) release(f *life) {
 	_ = f.queue.drained(f.ctx, p) // its error says that the life is over
 	p.lane.mu.Lock()
 	keep := p.lane.owned[p.id] && !p.stopped.Load()
-	if !keep {
-		delete(p.lane.open, p.id)
+	if keep {
+		p.endWork()
 	}
 	p.lane.mu.Unlock()
+	if !keep {
+		p.leave()
+	}
+}
+
+// letGo closes what a release finds open with nobody at work on it: between two lives, or after a takeover that failed.
+func (l *lane) letGo(p int32) {
+	l.mu.Lock()
+	part := l.open[p]
+	l.mu.Unlock()
+	if part != nil && part.again() != nil {
+		part.leave()
+	}
+}
+
+// leave closes the store of a partition that this goroutine works on. Who takes it next waits until the directory is free.
+func (p *partition) leave() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !keep && p.store != nil {
+	if p.store != nil {
 		if err := p.store.Close(); err != nil {
 			p.log.Error("closing the store", "partition", p.id, "error", err)
 		}
 		p.store, p.state, p.undo = nil, nil, releaseQueue{}
 	}
+	p.mu.Unlock()
+	p.lane.mu.Lock()
+	defer p.lane.mu.Unlock()
+	delete(p.lane.open, p.id)
+	p.endWork()
+}
+
+// endWork says that nobody works on the partition any more. The caller holds the lane's lock, under which it is claimed.
+func (p *partition) endWork() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.halted = nil
 	close(p.ended)
 }
