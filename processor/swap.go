@@ -59,7 +59,7 @@ func (x *Processor) Swap(ctx context.Context, p int32, dir string) error {
 	tail, enough := context.WithTimeout(whole, revokePatience)
 	l.release(tail, p)
 	enough()
-	err := part.rest(whole)
+	err := part.atRest(whole)
 	if err == nil {
 		err = x.store.Swap(p, dir)
 	}
@@ -96,8 +96,8 @@ func (l *lane) opened(p int32) *partition {
 	return l.open[p]
 }
 
-// rest waits until nobody works on the partition and its store is closed. The lane owns it no more. nil rests.
-func (p *partition) rest(ctx context.Context) error {
+// atRest waits until nobody works on the partition and its store is closed. The lane owns it no more. nil rests.
+func (p *partition) atRest(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}

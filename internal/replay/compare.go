@@ -36,25 +36,9 @@ func (j *job) compare(ctx context.Context) error {
 func (j *job) compareAt(ctx context.Context, live StateHash) error {
 	j.result.LiveHash = hex.EncodeToString(live.State[:])
 	if live.Seq > j.folder.Seq() {
-		goal, err := j.await(ctx, live.Seq)
-		if err != nil {
+		if err := j.follow(ctx, &live); err != nil || j.result.Compared != "" {
 			return err
 		}
-		if goal.seq != live.Seq || goal.Hash != live.Hash {
-			j.result.Compared = HistoryDiffers
-			return nil
-		}
-		// The folder stands at a step of the log, after which reading goes on.
-		if j.folder.Seq() > 0 {
-			if j.from, err = j.log.at(ctx, j.folder.Seq()); err != nil {
-				return err
-			}
-		}
-		was := j.result.FromSeq
-		if err := j.foldTo(ctx, goal); err != nil {
-			return err
-		}
-		j.from.seq = was // facts are counted from where the replay began
 	}
 	if j.folder.Last().Hash != live.Hash {
 		j.result.Compared = HistoryDiffers
@@ -70,6 +54,27 @@ func (j *job) compareAt(ctx context.Context, live StateHash) error {
 		j.result.Compared = StateDiffers
 	}
 	return nil
+}
+
+// follow folds on to where the live store stands, once the facts are committed so far.
+func (j *job) follow(ctx context.Context, live *StateHash) error {
+	goal, err := j.await(ctx, live.Seq)
+	if err != nil {
+		return err
+	}
+	if goal.seq != live.Seq || goal.Hash != live.Hash {
+		j.result.Compared = HistoryDiffers
+		return nil
+	}
+	from := j.from
+	if j.folder.Seq() > 0 {
+		if j.from, err = j.log.at(ctx, j.folder.Seq()); err != nil {
+			return err
+		}
+	}
+	err = j.foldTo(ctx, goal)
+	j.from = from // facts are counted from where the replay began
+	return err
 }
 
 // await is the step that ends with a seq or, when none does, the one before it, once the committed log reaches so far.

@@ -34,8 +34,9 @@ type Config struct {
 	Live       Live // for Compare and Swap
 	Compare    bool // also hash the state and compare it with the live one at the same seq
 	Swap       bool
-	Patience   time.Duration // for the live store to stand where the shadow does; default 30 s
-	BatchFacts int           // folded between two writes; default 20,000
+	Patience   time.Duration            // for the live store to stand where the shadow does; default 30 s
+	BatchFacts int                      // folded between two writes; default 20,000
+	Wrote      func(p int32, seq int64) // called after each write by the partition's goroutine; may be nil
 	Logger     *slog.Logger
 }
 

@@ -20,6 +20,7 @@ type Folder struct {
 	state     *projections.State
 	batchMax  int
 	after     func(*schemas.Fact) // sees each fact once it is folded; may be nil
+	wrote     func(p int32, seq int64)
 
 	last   eventstore.Boundary // end of the last step folded
 	seq    int64               // of the last fact folded
@@ -107,5 +108,8 @@ func (f *Folder) Write() error {
 	f.facts = 0
 	f.state.Evict()
 	f.batch = f.store.Begin()
+	if f.wrote != nil {
+		f.wrote(f.partition, f.seq)
+	}
 	return nil
 }

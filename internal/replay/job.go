@@ -91,7 +91,7 @@ func (j *job) rebuild(ctx context.Context) error {
 	}
 	j.result.FromSeq = j.from.seq
 	j.folder = NewFolder(j.log.partition, j.store, j.state, nil)
-	j.folder.batchMax = j.e.cfg.BatchFacts
+	j.folder.batchMax, j.folder.wrote = j.e.cfg.BatchFacts, j.e.cfg.Wrote
 	return j.foldTo(ctx, j.goal)
 }
 

@@ -88,7 +88,7 @@ func (w *WhatIf) open(ctx context.Context) error {
 		return err
 	}
 	for p := range starts[schemas.TopicFacts] {
-		log := factLog{log: w.cfg.Log, partition: int32(p)} //nolint:gosec // partitions are few
+		log := factLog{log: w.cfg.Log, partition: int32(p)}
 		if err := log.look(ctx); err != nil {
 			return err
 		}
