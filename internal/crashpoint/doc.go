@@ -8,5 +8,5 @@
 //	K3  What a kill met is told by the process itself, in the line that it appends to HONGBAO_CRASH_LOG just before: transactions that
 //	    the broker holds open for it and coupons that are open in its state. A kill that met neither proves little.
 //
-// HONGBAO_CRASH names label and count: "publish.commit.before:3". With HONGBAO_CRASH_ARM set it counts from a SIGUSR1 on.
+// HONGBAO_CRASH names label and count: "publish.commit.before:3". HONGBAO_CRASH_ARM names a file without which no passing counts.
 package crashpoint

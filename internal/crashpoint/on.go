@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +30,7 @@ type Record struct {
 // plan is what the environment asks for, and what the process knows of itself.
 type plan struct {
 	label string
+	arm   string // a file without which no passing counts; empty: each counts
 	left  atomic.Int64
 	log   string
 
@@ -54,24 +54,24 @@ var process = sync.OnceValue(func() *plan {
 		os.Exit(2)
 	}
 	p.label = label
-	if os.Getenv("HONGBAO_CRASH_ARM") == "" {
-		p.left.Store(n)
-		return p
-	}
-	armed := make(chan os.Signal, 1)
-	signal.Notify(armed, syscall.SIGUSR1)
-	go func() {
-		<-armed
-		p.left.Store(n)
-	}()
+	p.left.Store(n)
+	p.arm = os.Getenv("HONGBAO_CRASH_ARM")
 	return p
 })
 
 // Hit marks a place, and ends the process there if the environment asks for it.
 func Hit(label string) {
-	if p := process(); p.label == label && p.left.Add(-1) == 0 {
+	if p := process(); p.label == label && p.armed() && p.left.Add(-1) == 0 {
 		p.die()
 	}
+}
+
+func (p *plan) armed() bool {
+	if p.arm == "" {
+		return true
+	}
+	_, err := os.Stat(p.arm)
+	return err == nil
 }
 
 // Transaction says whether the broker holds a transaction of a lane open.

@@ -59,7 +59,7 @@ func (s *site) env(name, data string) []string {
 		"HONGBAO_BROKERS="+s.parts.brokers, "HONGBAO_REDIS="+s.proxy.addr(), "HONGBAO_PREFIX="+s.parts.prefix,
 		"HONGBAO_INSTANCE="+name, "HONGBAO_DATA="+data, "HONGBAO_LISTEN=127.0.0.1:0", "HONGBAO_LOG_LEVEL=warn",
 		"HONGBAO_CODE_KEYS="+filepath.Join(s.dir, "keys.yaml"), "HONGBAO_CAMPAIGNS="+filepath.Join(s.dir, "campaign.yaml"),
-		"HONGBAO_CRASH=", "HONGBAO_CRASH_LOG="+s.crashLog(), "HONGBAO_CRASH_CHECKPOINT=1s",
+		"HONGBAO_SYNC="+s.sync, "HONGBAO_CRASH=", "HONGBAO_CRASH_LOG="+s.crashLog(), "HONGBAO_CRASH_CHECKPOINT=1s",
 	)
 }
 

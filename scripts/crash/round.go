@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -31,7 +30,7 @@ func (s *site) round(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	if !s.death.counted && !j.meetsMuch() {
-		if err := s.kill(ctx, job{label: "publish.commit.before", tries: triesMax}, armed); err != nil {
+		if err := s.kill(ctx, job{label: "publish.commit.before", tries: triesMax}, s.armed()); err != nil {
 			return 0, err
 		}
 	}
@@ -66,29 +65,33 @@ func leavesOpen(j job) bool { return leavesTail(j) && j.label != "publish.offset
 
 func isFresh(j job) bool { return j.way == byFresh && !j.needsOpen() }
 
-// armed makes the kill come only once every partition has moved.
 const (
-	armed           = "HONGBAO_CRASH_ARM=SIGUSR1"
 	noCheckpoints   = "HONGBAO_CRASH_CHECKPOINT=1h"
 	manyCheckpoints = "HONGBAO_CRASH_CHECKPOINT=500ms"
 )
 
+// armed makes the kill come only once every partition has moved.
+func (s *site) armed() string { return "HONGBAO_CRASH_ARM=" + s.armFile() }
+
+func (s *site) armFile() string { return filepath.Join(s.dir, "armed") }
+
 // back gives the instance a directory whose unpublished tail another history has overtaken (X5e): killed with a tail, gone on from
-// facts in a new directory, killed again, started on the first one.
+// facts in a new directory, killed again, started on the first one. Each step is synced: what Pebble has not given to the system yet
+// dies with the process, and a tail with it.
 func (s *site) back(ctx context.Context, j job) (int, error) {
 	pace := manyCheckpoints
 	if j.way == byEmpty { // a young directory without a checkpoint
 		pace = noCheckpoints
 		s.lose()
 	}
-	if err := s.kill(ctx, s.helper("publish.commit.before", leavesTail), armed, pace); err != nil {
+	if err := s.kill(ctx, s.helper("publish.commit.before", leavesTail), s.armed(), pace, "HONGBAO_SYNC=step"); err != nil {
 		return 0, err
 	}
 	tail := s.data
 	if err := s.kill(ctx, s.helper("store.restored.after", isFresh)); err != nil {
 		return 1, err
 	}
-	if err := s.kill(ctx, s.helper("publish.told.after", job.meetsMuch), armed); err != nil {
+	if err := s.kill(ctx, s.helper("publish.told.after", job.meetsMuch), s.armed()); err != nil {
 		return 2, err
 	}
 	s.data, s.older = tail, s.data
@@ -156,6 +159,7 @@ func (s *site) kill(ctx context.Context, j job, env ...string) error {
 		return err
 	}
 	n := j.count(s.rng)
+	_ = os.Remove(s.armFile()) // it may not be there
 	a, err := s.start("a", s.data, append(env, fmt.Sprintf("HONGBAO_CRASH=%s:%d", j.label, n))...)
 	if err != nil {
 		return err
@@ -213,7 +217,7 @@ func (s *site) judge(ctx context.Context, j job, a *instance, n int, moved bool,
 		return err
 	}
 	counted := r.busy() || (before.counted && r.Commits == 0)
-	s.died(ctx, a, counted, r.Transactions > 0 || (before.open && r.Commits == 0))
+	s.died(ctx, a, counted, r.Transactions > 0)
 	if before.kind != "" && before.kind != "restart" && !moved {
 		s.death.kind = before.kind // what was begun then is not over
 	}
@@ -256,13 +260,11 @@ func (s *site) part() error {
 
 // provoke does what brings a running instance to the label.
 func (s *site) provoke(ctx context.Context, j job, a *instance, env []string) error {
-	if slices.Contains(env, armed) {
+	if slices.Contains(env, s.armed()) {
 		if slices.Contains(env, manyCheckpoints) {
 			s.waitCheckpoints(ctx, a)
 		}
-		if err := a.cmd.Process.Signal(syscall.SIGUSR1); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
+		return os.WriteFile(s.armFile(), nil, 0o600)
 	}
 	switch j.way {
 	case byStop:

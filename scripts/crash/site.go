@@ -39,6 +39,7 @@ type site struct {
 	dirs   int
 	second *instance // nil: the site has one
 	two    bool
+	sync   string // when steps reach the disk
 
 	death death
 }
