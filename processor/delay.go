@@ -13,6 +13,9 @@ import (
 	pb "hongbao/schemas/invitepb"
 )
 
+// wakeAtOnce bounds how many coupons a second are woken without their records.
+const wakeAtOnce = 256
+
 // delays are the retry topics, in the order in which they are looked at.
 var delays = [...]schemas.Topic{schemas.TopicRetry1s, schemas.TopicRetry5s, schemas.TopicRetry30s}
 
@@ -67,21 +70,27 @@ func (t *couponTurn) untilDue(clockMS int64) time.Duration {
 	return max(time.Millisecond, time.Duration(t.dueMS-clockMS)*time.Millisecond)
 }
 
-// wakeDue wakes what is past due at a takeover without its record, which may lie behind one that is not.
-func (w *worker) wakeDue() error {
+// wakeDue wakes all that is past due, at a takeover.
+func (w *worker) wakeDue() error { return w.wake(math.MaxInt) }
+
+// wake wakes coupons that are past due without their records, which may lie behind ones that are not. A record finds its coupon gone on.
+func (w *worker) wake(limit int) error {
 	return w.each(func(fn func(*projections.Coupon) error) error {
-		return w.state.EachDue(w.clockMS, math.MaxInt, fn)
+		return w.state.EachDue(w.clockMS, limit, fn)
 	}, func(c *projections.Coupon) error {
 		return w.move(c, pb.CouponEvent_COUPON_EVENT_DUE, 0, nil)
 	})
 }
 
-// timers ends the validity of vouchers, about once a second.
+// timers wakes coupons whose records are held up and ends the validity of vouchers, about once a second.
 func (w *worker) timers() error {
 	if w.now.Sub(w.expiryAt) < expiryEvery {
 		return nil
 	}
 	w.expiryAt = w.now
+	if err := w.wake(wakeAtOnce); err != nil {
+		return err
+	}
 	return w.each(func(fn func(*projections.Coupon) error) error {
 		return w.state.EachExpiring(w.clockMS, expiringAtOnce, fn)
 	}, func(c *projections.Coupon) error {
