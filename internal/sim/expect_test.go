@@ -2,18 +2,14 @@
 
 package sim
 
-import "hongbao/schemas"
-
 // expected is what the faults of a seed allow that would else be a violation.
 type expected struct {
-	stops [partitions]bool     // the partition may stop, and if it goes on nothing may be wrong
-	must  [partitions]string   // the rule by which it has to be stopped at the end
-	lossy bool                 // Redis or the issuer lost writes that they had acknowledged
-	topic [schemas.Topics]bool // rewritten by the broker: what a subscriber saw is not what is there
+	stops [partitions]bool   // the partition may stop, and if it goes on nothing may be wrong
+	must  [partitions]string // the rule by which it has to be stopped at the end
+	lossy bool               // Redis or the issuer lost writes that they had acknowledged
 }
 
-func (e *expected) excuses(p int) bool             { return e.stops[p] }
-func (e *expected) rewritten(t schemas.Topic) bool { return e.topic[t] }
+func (e *expected) excuses(p int) bool { return e.stops[p] }
 
 func (e *expected) anyStop() bool {
 	for _, s := range e.stops {

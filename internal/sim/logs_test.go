@@ -100,6 +100,9 @@ func (l *logs) raw(ctx context.Context) (out [schemas.Topics][partitions][]*kgo.
 		l.s.must(ctx.Err())
 		fetches.EachRecord(func(r *kgo.Record) {
 			t := byName[r.Topic]
+			if n := len(out[t][r.Partition]); n > 0 && out[t][r.Partition][n-1].Offset >= r.Offset {
+				return // after its leader moved a client may go back and read again
+			}
 			out[t][r.Partition] = append(out[t][r.Partition], r)
 			if r.Offset == l.ends[t][r.Partition]-1 {
 				left--

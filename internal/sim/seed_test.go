@@ -72,6 +72,7 @@ type result struct {
 	Reached    map[string]int // what was covered
 	Simulated  time.Duration
 	Events     int
+	Faults     []fault // the schedule
 }
 
 // play runs one seed in a bubble of its own.
@@ -92,6 +93,7 @@ func newSim(t *testing.T, seed uint64, drop []int, verbose io.Writer) *sim {
 	}
 	s.result = result{Seed: seed, Hits: map[string]int{}, Reached: map[string]int{}}
 	s.plan = draw(seed, drop)
+	s.result.Faults = s.plan.Faults
 	burn(seed)
 	return s
 }
@@ -220,7 +222,7 @@ func (c *counting) WithGroup(string) slog.Handler { return c }
 func (s *sim) pause(d time.Duration) { time.Sleep(d) }
 
 func verboseWriter() io.Writer {
-	if *flagVerbose {
+	if *flagLog {
 		return os.Stdout
 	}
 	return nil

@@ -70,6 +70,16 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 	return f
 }
 
+// beats counts heartbeats of hongbao's processes.
+func (w *watcher) beats() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, of := range w.count {
+		n += of[int16(kmsg.Heartbeat)]
+	}
+	return n
+}
+
 func (w *watcher) response(*link, *conn, []byte) {}
 
 func (w *watcher) promise(r *kmsg.TxnOffsetCommitRequest) {

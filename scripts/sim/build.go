@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// patches make what runs in a bubble of testing/synctest the same each time: its maps, selects and timers draw from streams that begin
+// alike in each bubble, nobody is preempted for the clock on the wall, and the global queue has no turn of its own. What is not
+// in a bubble is as ever.
+var patches = map[string][][2]string{
+	"rand.go": {
+		{"func rand() uint64 {\n", "func rand() uint64 {\n\tif gp := getg(); gp.bubble != nil {\n\t\treturn bubbleRand(gp.bubble.id, 0)\n\t}\n"},
+		{"// mrandinit initializes", bubbleRand + "// mrandinit initializes"},
+		{"\tseed := &globalRand.seed\n\tif len(startupRand)", "\tseed := &globalRand.seed\n\tstartupRand = nil\n\tseed[0] = 1\n\tif true {\n\t} else if len(startupRand)"},
+	},
+	"select.go": {{
+		"\t\tj := cheaprandn(uint32(norder + 1))\n",
+		"\t\tvar j uint32\n\t\tif gp.bubble != nil {\n\t\t\tj = uint32(bubbleRand(gp.bubble.id, 1) % uint64(norder+1))\n\t\t} else {\n\t\t\tj = cheaprandn(uint32(norder + 1))\n\t\t}\n",
+	}},
+	"time.go": {{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(bubbleRand(getg().bubble.id, 2))\n"}},
+	"proc.go": {
+		{"const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 100 * 1000 * 1000 * 1000"},
+		{"if pp.schedtick%61 == 0 && !sched.runq.empty() {", "if false {"},
+	},
+}
+
+const bubbleRand = `// bubbleStream is one stream of random numbers of the bubble that runs; each bubble begins alike.
+type bubbleStream struct{ bubble, state uint64 }
+
+var bubbleStreams [3]bubbleStream
+
+//go:nosplit
+func bubbleRand(bubble uint64, stream int) uint64 {
+	s := &bubbleStreams[stream]
+	if s.bubble != bubble {
+		s.bubble, s.state = bubble, uint64(stream)
+	}
+	s.state += 0x9e3779b97f4a7c15
+	z := s.state
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+	return z ^ (z >> 31)
+}
+
+`
+
+// build makes the test binary, with the runtime patched by an overlay.
+func (o *options) build(ctx context.Context) error {
+	overlay, err := o.overlay(ctx)
+	if err != nil {
+		return err
+	}
+	tags := strings.Join(strings.Fields("synctests "+strings.ReplaceAll(o.tags, ",", " ")), ",")
+	o.binary = filepath.Join(o.dir, "sim-"+strings.ReplaceAll(tags, ",", "-")+".test")
+	//nolint:gosec // the arguments are the caller's own
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-tags", tags, "-overlay", overlay, "-o", o.binary, "./internal/sim")
+	// Without cgo Pebble takes its memory from Go: a call of C may hand the processor to another thread, and the order of goroutines with it.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build the simulation with tags %s: %w", tags, err)
+	}
+	return nil
+}
+
+func (o *options) overlay(ctx context.Context) (string, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOROOT: %w", err)
+	}
+	dir := filepath.Join(o.dir, "overlay")
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // sources, for everybody
+		return "", err
+	}
+	replace := map[string]string{}
+	for name, edits := range patches {
+		path := filepath.Join(strings.TrimSpace(string(root)), "src", "runtime", name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		source := string(text)
+		for _, e := range edits {
+			if strings.Count(source, e[0]) != 1 {
+				return "", fmt.Errorf("%s does not have %q once: this overlay is made for go1.26", path, e[0])
+			}
+			source = strings.Replace(source, e[0], e[1], 1)
+		}
+		replace[path] = filepath.Join(dir, name)
+		if err := writeIfNew(replace[path], []byte(source)); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	return path, writeIfNew(path, text)
+}
+
+// writeIfNew leaves a file alone that holds this text, so that two builds at once do not meet a half of it.
+func writeIfNew(path string, text []byte) error {
+	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
+		return nil
+	}
+	return os.WriteFile(path, text, 0o644) //nolint:gosec // sources, for everybody
+}

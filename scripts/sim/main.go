@@ -1,0 +1,182 @@
+// Command sim builds the simulation of internal/sim and runs seeds of it, over the cores, in processes of their own.
+//
+//	sim -seeds 20000          many seeds; coverage is demanded from 1,000 on
+//	sim -seed 17              one seed, which prints its trace
+//	sim -seeds 500 -twice     each seed twice, in processes of different history: how many gave the same trace
+//	sim -seeds 2000 -stop     until the first violation: what a planted bug needs
+//
+// A failing seed leaves .local/sim/seed-N.json: its schedule of faults, shrunk to those that it takes.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	seed     uint64
+	first    uint64
+	seeds    int
+	procs    int
+	chunk    int
+	tags     string
+	twice    bool
+	stop     bool
+	coverage bool
+	log      bool
+	drop     string
+	dir      string
+	binary   string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sim:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{}
+	fs := flag.NewFlagSet("sim", flag.ContinueOnError)
+	fs.Uint64Var(&o.seed, "seed", 0, "replay this one seed")
+	fs.Uint64Var(&o.first, "first", 1, "the first of many seeds")
+	fs.IntVar(&o.seeds, "seeds", 0, "how many seeds")
+	fs.IntVar(&o.procs, "procs", runtime.NumCPU(), "processes at once")
+	fs.IntVar(&o.chunk, "chunk", 50, "seeds of one process")
+	fs.StringVar(&o.tags, "tags", "", "further build tags, of planted bugs")
+	fs.BoolVar(&o.twice, "twice", false, "run each seed twice and compare the traces")
+	fs.BoolVar(&o.stop, "stop", false, "stop at the first violation")
+	fs.BoolVar(&o.log, "log", false, "show what the processes log (with -seed)")
+	fs.StringVar(&o.drop, "drop", "", "faults to leave out, by index (with -seed)")
+	fs.StringVar(&o.dir, "dir", ".local/sim", "where binaries and failing seeds are kept")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if o.seed == 0 && o.seeds <= 0 {
+		return nil, errors.New("name a seed with -seed N or a number of them with -seeds N")
+	}
+	o.coverage = o.seeds >= coverageFrom && !o.stop && !o.twice
+	var err error
+	o.dir, err = filepath.Abs(o.dir)
+	return o, err
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if err := o.build(ctx); err != nil {
+		return err
+	}
+	switch {
+	case o.seed != 0:
+		return o.replay(ctx, out)
+	case o.twice:
+		return o.compare(ctx, out)
+	default:
+		return o.many(ctx, out)
+	}
+}
+
+// replay plays one seed and shows what it came to.
+func (o *options) replay(ctx context.Context, out io.Writer) error {
+	args := []string{"-sim.plan"}
+	if o.log {
+		args = append(args, "-sim.log")
+	}
+	if o.drop != "" {
+		args = append(args, "-sim.drop", o.drop)
+	}
+	r := o.chunkOf(ctx, span{o.seed, 1}, out, args...)
+	if len(r) != 1 {
+		return fmt.Errorf("seed %d did not end", o.seed)
+	}
+	fmt.Fprintf(out, "trace %s\n", r[0].Trace)
+	if len(r[0].Violations) == 0 {
+		return nil
+	}
+	if o.drop == "" && !o.log {
+		o.keep(ctx, &r[0], out)
+	}
+	return fmt.Errorf("seed %d: %s", o.seed, strings.Join(r[0].Violations, "\n     "))
+}
+
+// many plays seeds and sums up. Zero of anything is a failure.
+func (o *options) many(ctx context.Context, out io.Writer) error {
+	began := time.Now()
+	t := newTally()
+	var failed []result
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o.spread(ctx, func(r *result) {
+		t.add(r)
+		if len(r.Violations) == 0 {
+			return
+		}
+		failed = append(failed, *r)
+		fmt.Fprintf(out, "seed %d: %s\n", r.Seed, strings.Join(r.Violations, "\n     "))
+		if o.stop {
+			cancel()
+		}
+	})
+	if o.stop && len(failed) > 0 {
+		oracle, _, _ := strings.Cut(failed[0].Violations[0], ":")
+		fmt.Fprintf(out, "caught by %s at seed %d, after %d seeds\n", oracle, failed[0].Seed, t.seeds)
+		return fmt.Errorf("seed %d: %s", failed[0].Seed, failed[0].Violations[0])
+	}
+	t.print(out, time.Since(began))
+	for i := range min(len(failed), keptMax) {
+		o.keep(ctx, &failed[i], out)
+	}
+	switch missing := t.missing(); {
+	case t.seeds != o.seeds:
+		return fmt.Errorf("%d of %d seeds ended", t.seeds, o.seeds)
+	case len(failed) > 0:
+		return fmt.Errorf("%d of %d seeds failed", len(failed), t.seeds)
+	case t.hits == 0 || t.events == 0:
+		return errors.New("no fault hit, or no event was sent")
+	case o.coverage && len(missing) > 0:
+		return fmt.Errorf("not reached: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// keptMax bounds how many failing seeds are shrunk.
+const keptMax = 3
+
+// compare plays each seed twice, in chunks of different sizes.
+func (o *options) compare(ctx context.Context, out io.Writer) error {
+	first, second := map[uint64]string{}, map[uint64]string{}
+	o.spread(ctx, func(r *result) { first[r.Seed] = r.Trace })
+	o.chunk = max(1, o.chunk/3)
+	o.spread(ctx, func(r *result) { second[r.Seed] = r.Trace })
+	same := 0
+	for seed, trace := range first {
+		if trace != "" && second[seed] == trace {
+			same++
+		} else {
+			fmt.Fprintf(out, "seed %d: trace %s, then %s\n", seed, trace, second[seed])
+		}
+	}
+	fmt.Fprintf(out, "of %d seeds run twice %d gave the same trace hash\n", o.seeds, same)
+	if same*100 < o.seeds*99 {
+		return fmt.Errorf("only %d of %d seeds replay", same, o.seeds)
+	}
+	return nil
+}
