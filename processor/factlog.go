@@ -61,11 +61,26 @@ func (x *Processor) eachFactRecord(ctx context.Context, s topiclog.Span, fn func
 	}
 }
 
-// offsetOfSeq finds an offset at or before the fact with this seq: seqs rise with offsets, so a search by
-// halves needs one read per turn.
+// seekWindow is how many offsets are read rather than searched.
+const seekWindow = 1024
+
+// offsetOfSeq finds an offset at or before the fact with this seq: seqs rise with offsets. It looks near the end first, where a
+// restart finds what it lost, in windows that grow; then by halves. Each turn is one read.
 func (x *Processor) offsetOfSeq(ctx context.Context, p int32, seq, start, end int64) (int64, error) {
-	for end-start > 1024 {
-		mid := start + (end-start)/2
+	low := start
+	for window := int64(seekWindow); end-window > start; window *= 8 {
+		first, err := x.firstSeq(ctx, p, end-window, end)
+		if err != nil {
+			return 0, err
+		}
+		if first > 0 && first <= seq {
+			low = end - window
+			break
+		}
+		end -= window
+	}
+	for end-low > seekWindow {
+		mid := low + (end-low)/2
 		first, err := x.firstSeq(ctx, p, mid, end)
 		if err != nil {
 			return 0, err
@@ -73,10 +88,10 @@ func (x *Processor) offsetOfSeq(ctx context.Context, p int32, seq, start, end in
 		if first == 0 || first > seq {
 			end = mid
 		} else {
-			start = mid
+			low = mid
 		}
 	}
-	return start, nil
+	return low, nil
 }
 
 // firstSeq is the seq of the first fact at or after an offset, 0 if there is none before end.
