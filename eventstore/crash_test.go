@@ -23,23 +23,30 @@ func TestCrash(t *testing.T) {
 		for _, mode := range []SyncMode{SyncNever, SyncStep} {
 			t.Run(fmt.Sprintf("seed=%d,sync=%v", seed, mode), func(t *testing.T) {
 				t.Parallel()
-				disk := &crashDisk{FS: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(seed, 1)), every: 12}
-				cfg := onMem(t, disk)
-				cfg.Sync, cfg.MemTableBytes = mode, 1
-				pl := newPlayer(t, seed, cfg)
-				pl.started, pl.durable = disk.started, disk.durable
-				disk.past = []*version{pl.now}
-				pl.open()
-				for range 60 {
-					pl.step()
-				}
-				pl.close()
-				for i, image := range disk.images {
-					image.check(t, fmt.Sprintf("image %d of %d", i, len(disk.images)), disk.past, pl.kept)
-				}
+				playAndCrash(t, seed, mode)
 			})
 		}
 	}
+}
+
+// playAndCrash plays a random run, takes images on the way and opens each. It says how many there were.
+func playAndCrash(t *testing.T, seed uint64, mode SyncMode) int {
+	t.Helper()
+	disk := &crashDisk{FS: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(seed, 1)), every: 12}
+	cfg := onMem(t, disk)
+	cfg.Sync, cfg.MemTableBytes = mode, 1
+	pl := newPlayer(t, seed, cfg)
+	pl.started, pl.durable = disk.started, disk.durable
+	disk.past = []*version{pl.now}
+	pl.open()
+	for range 60 {
+		pl.step()
+	}
+	pl.close()
+	for i, image := range disk.images {
+		image.check(t, fmt.Sprintf("image %d of %d", i, len(disk.images)), disk.past, pl.kept)
+	}
+	return len(disk.images)
 }
 
 // TestTornLog cuts the log after any byte, as a crash may: a step is there with all it changed or not at all (X2, E1).

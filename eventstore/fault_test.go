@@ -20,7 +20,7 @@ import (
 // inChild runs a test of this file in a child process and gives its output: a disk that fails leaves goroutines behind.
 func inChild(t *testing.T, test, value string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.v", fmt.Sprint("-seed=", *seedFlag))
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.v", fmt.Sprint("-seed=", *seedFlag), fmt.Sprint("-storage=", *storageFlag))
 	cmd.Env = append(os.Environ(), childTest+"="+value)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -32,6 +32,9 @@ func TestFailedWrites(t *testing.T) {
 	if err != nil || !strings.Contains(out, "--- PASS: TestChildFailedWrites") {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	_, said, _ := strings.Cut(out, "storage: ")
+	said, _, _ = strings.Cut(said, "\n")
+	t.Log("storage: " + said)
 }
 
 // TestChildFailedWrites lets the Nth write of a run fail, once or for good, for many N. Config.Fatal hears of it, and never returns; or the call
@@ -43,18 +46,22 @@ func TestChildFailedWrites(t *testing.T) {
 	}
 	t.Parallel()
 	seed := max(*seedFlag, 1)
-	total := (&faultRun{}).play(t, seed).writes.Load()
+	steps, points := 60, int64(40)
+	if *storageFlag {
+		steps, points = 200, 800
+	}
+	total := (&faultRun{steps: steps}).play(t, seed).writes.Load()
 	counts := map[string]int{}
 	rng := rand.New(rand.NewPCG(seed, 2))
-	for at := int64(1); at <= total; at += 1 + rng.Int64N(max(1, total/40)) {
+	for at := int64(1); at <= total; at += 1 + rng.Int64N(max(1, total/points)) {
 		for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
-			r := &faultRun{at: at, once: errno == syscall.EIO, errno: errno}
+			r := &faultRun{steps: steps, at: at, once: errno == syscall.EIO, errno: errno}
 			r.play(t, seed)
 			r.judge(t)
 			counts[r.outcome]++
 		}
 	}
-	t.Logf("%d writes in a run: %v", total, counts)
+	t.Logf("storage: %d failed writes (ENOSPC and EIO) in a run of %d operations and %d writes: %v", sumOf(counts), steps, total, counts)
 	if counts["fatal"] == 0 {
 		t.Error("no failure was fatal")
 	}
@@ -62,6 +69,7 @@ func TestChildFailedWrites(t *testing.T) {
 
 // faultRun is a run whose write number `at` fails.
 type faultRun struct {
+	steps  int
 	at     int64
 	once   bool
 	errno  syscall.Errno
@@ -115,7 +123,7 @@ func (r *faultRun) play(t *testing.T, seed uint64) *faultRun {
 			done <- err
 		}()
 		pl.open()
-		for range 60 {
+		for range r.steps {
 			pl.step()
 		}
 		pl.close()

@@ -95,11 +95,11 @@ func (p *Partition) load() error {
 	p.since, p.pruneTo, p.pruned = 0, 0, 0
 	last, err := readLast(p.db)
 	if err != nil {
-		return err
+		return classify(err)
 	}
 	p.last = last
 	if p.nodes, err = readMark(p.db); err != nil {
-		return err
+		return classify(err)
 	}
 	if p.nodes > p.last.Seq {
 		return fmt.Errorf("nodes are written up to seq %d, the last step ends at %d: %w", p.nodes, p.last.Seq, ErrCorrupt)
