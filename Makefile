@@ -1,5 +1,5 @@
 # hongbao. `make` alone prints the targets.
-# Variables: PKGS (packages to test), ARGS (arguments of demo and verify), FUZZTIME, RUN (-run of the tests).
+# Variables: PKGS (packages to test), ARGS (arguments of demo and verify), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,6 +9,7 @@ PKGS     ?= ./...
 ARGS     ?=
 RUN      ?= .
 FUZZTIME ?= 10s
+CRASH_PARALLEL ?= 4
 
 GO     := go
 GOTEST := $(GO) run ./scripts/gotest
@@ -52,6 +53,29 @@ proofs: build ## Every script of scripts/proofs: whole runs of the binary, embed
 .PHONY: fuzz
 fuzz: ## Every fuzz test for FUZZTIME (10s)
 	scripts/fuzz '$(FUZZTIME)' $(PKGS)
+
+.PHONY: crash
+crash: crash-binaries ## Kill -9 at every label: 25 kills each on embedded parts, then 3 each on a real Kafka and Redis
+	bin/crash -per-label 25 -parallel $(CRASH_PARALLEL)
+	scripts/with-real bin/crash -per-label 3 -parallel 2
+
+.PHONY: crash-quick
+crash-quick: crash-binaries ## The same, one kill each, and a few on the real parts
+	bin/crash -per-label 1 -parallel 3 -site-kills 30
+	scripts/with-real bin/crash -per-label 1 -only publish. -parallel 1
+
+.PHONY: crash-binaries
+crash-binaries:
+	$(GO) build -trimpath -tags crashpoints -o bin/hongbao-crash ./cmd/hongbao
+	$(GO) build -trimpath -o bin/crash ./scripts/crash
+
+.PHONY: storage
+storage: ## 5,000 crash images, ENOSPC and EIO all over a run, 10,000 bit flips; prints the counts
+	scripts/storage
+
+.PHONY: fuzz-proof
+fuzz-proof: ## Every fuzz test for 400,000 inputs, more than 5,000,000 in all
+	scripts/fuzz 400000x $(PKGS)
 
 .PHONY: bench
 bench: ## The benchmarks of the Go packages; `hongbao bench` measures the whole path
