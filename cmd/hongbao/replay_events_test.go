@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/internal/replay"
 	"hongbao/internal/topiclog"
@@ -121,6 +125,31 @@ func TestWhatIf(t *testing.T) {
 	s.printsWhatIf(after)
 	s.refused("--campaign: name the campaign file", "replay", "events")
 	s.refused("its code", "replay", "events", "--campaign", after, "--code-keys", s.file("keys.json", strings.TrimPrefix(testKeys, "HONGBAO_CODE_KEYS=")))
+
+	s.retention(schemas.AppendKey(nil, 1001), 3)
+	s.refused("retention has removed events", "replay", "events", "--campaign", after)
+	// The first share and the first two joins stand, with two welcomes and two l1 of 500 each; nothing else is granted.
+	var kept whatIfAnswer
+	s.must(&kept, "replay", "events", "--campaign", after, "--keep-prefix")
+	if got := kept.Totals[0]; kept.Kept != 3 || got.BeforeMinor != 4000 || got.AfterMinor != 2000 {
+		t.Errorf("with the prefix kept: %d kept, %+v; want 3 and 4000 -> 2000", kept.Kept, got)
+	}
+}
+
+// retention removes the first n events of the partition that owns a key.
+func (s *stage) retention(key []byte, n int64) {
+	s.t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer cl.Close()
+	var gone kadm.Offsets
+	gone.AddOffset(s.log.Name(schemas.TopicEvents), schemas.Partition(key, partitions), n, -1)
+	answers, err := kadm.NewClient(cl).DeleteRecords(s.t.Context(), gone)
+	if err = errors.Join(err, answers.Error()); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // printsWhatIf looks at the forms for people and for spreadsheets.
