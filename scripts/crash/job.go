@@ -81,7 +81,6 @@ func (j job) needsOpen() bool { return strings.HasPrefix(j.label, "settle.fence.
 type queue struct {
 	mu   sync.Mutex
 	jobs []job
-	out  int // handed out and not yet done
 }
 
 func newQueue(o *options, rng *rand.Rand) *queue {

@@ -88,7 +88,7 @@ func newLoad(ctx context.Context, log *topiclog.Client, seed uint64) (*load, err
 	if err != nil {
 		return nil, err
 	}
-	return &load{log: log, w: w, mint: schemas.NewCodeMinter(keys), rng: rand.New(rand.NewPCG(seed, 3)), next: 1 << 40}, nil //nolint:gosec // a test's dice
+	return &load{log: log, w: w, mint: schemas.NewCodeMinter(keys), rng: rand.New(rand.NewPCG(seed, 3)), next: 1 << 40}, nil
 }
 
 // run sends until ctx ends, and then waits until all that was sent is taken.
@@ -159,10 +159,10 @@ func pick[T any](rng *rand.Rand, of []T) T { return of[rng.IntN(len(of))] }
 // step says one thing about a chain. The first two begin it.
 func (l *load) step(ctx context.Context, c *chain) error {
 	turn := c.ticks % 12
-	switch {
-	case c.ticks == 0:
+	switch c.ticks {
+	case 0:
 		return l.share(ctx, c, c.id)
-	case c.ticks == 1:
+	case 1:
 		return l.join(ctx, c)
 	}
 	switch turn {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,13 +14,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) == 3 && os.Args[1] == "parts" {
-		if err := serveParts(ctx, os.Args[2]); err != nil {
+		if err := serveParts(ctx, os.Stdout, os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "crash parts:", err)
 			os.Exit(1) //nolint:gocritic // nothing is deferred that matters
 		}
 		return
 	}
-	var o options
+	o := options{out: os.Stdout}
 	flag.StringVar(&o.binary, "binary", "bin/hongbao-crash", "hongbao, built with the tag crashpoints")
 	flag.IntVar(&o.perLabel, "per-label", 25, "counted kills of each label")
 	flag.IntVar(&o.parallel, "parallel", 4, "sites at a time")
@@ -40,4 +41,5 @@ type options struct {
 	seed                          uint64
 	only, work                    string
 	verbose                       bool
+	out                           io.Writer
 }

@@ -23,13 +23,15 @@ type parts struct {
 
 // serveParts is the process of an embedded broker and Redis: it says where they are, and ends them in order when its standard input ends
 // or on SIGTERM. It is never killed: a killed kfake gives open transactions a second life, which no broker does.
-func serveParts(ctx context.Context, dir string) error {
+func serveParts(ctx context.Context, out io.Writer, dir string) error {
 	c, err := embedded.Start(embedded.Config{Dir: dir})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	fmt.Println(c.Brokers()[0], c.RedisAddr())
+	if _, err := fmt.Fprintln(out, c.Brokers()[0], c.RedisAddr()); err != nil {
+		return err
+	}
 	ended := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)

@@ -26,7 +26,7 @@ type proxy struct {
 var answersMark = []byte("}:i:a:")
 
 func startProxy(redis string) (*proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as its site
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (s *site) round(ctx context.Context) (int, error) {
 		func(job) bool { return true },
 	} {
 		if !ok {
-			j, ok = s.queue.take(func(j job) bool { return fits(j) && !(s.two && j.alone()) })
+			j, ok = s.queue.take(func(j job) bool { return fits(j) && (!s.two || !j.alone()) })
 		}
 	}
 	if !ok {
@@ -171,7 +171,7 @@ func (s *site) kill(ctx context.Context, j job, env ...string) error {
 	moving, still := context.WithCancel(hit)
 	defer still()
 	go func() { waiting <- s.recovered(moving) }()
-	moved := false
+	var moved bool
 	select {
 	case <-a.ended:
 		still()
@@ -336,7 +336,7 @@ func (s *site) damage() error {
 		for _, name := range names {
 			text := make([]byte, 200)
 			for i := range text {
-				text[i] = byte(s.rng.IntN(256))
+				text[i] = byte(s.rng.IntN(256)) //nolint:gosec // below 256
 			}
 			if err := os.WriteFile(name, text, 0o600); err != nil {
 				return err

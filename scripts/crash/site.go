@@ -183,7 +183,10 @@ func (s *site) finish(ctx context.Context, endLoad func() error) error {
 			break
 		}
 		if strings.Contains(out, `"broken_total":0`) && time.Now().Before(deadline) && ctx.Err() == nil {
-			time.Sleep(2 * time.Second)
+			select {
+			case <-ctx.Done():
+			case <-time.After(2 * time.Second):
+			}
 			continue
 		}
 		return fmt.Errorf("verify: %w: %.3000s", err, out)

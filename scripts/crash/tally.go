@@ -50,7 +50,7 @@ func (t *tally) killed(s *site, j job, r *record, counted bool) {
 		t.two++
 	}
 	if t.o.verbose {
-		fmt.Printf("site %d: %s, %d transactions, %d coupons, %d commits, counted %v\n", s.n, j.label, r.Transactions, r.Coupons, r.Commits, counted)
+		fmt.Fprintf(t.o.out, "site %d: %s, %d transactions, %d coupons, %d commits, counted %v\n", s.n, j.label, r.Transactions, r.Coupons, r.Commits, counted)
 	}
 }
 
@@ -60,7 +60,7 @@ func (t *tally) missed(j job, n int, moved bool) {
 	t.misses[j.label]++
 	t.others++
 	if t.o.verbose {
-		fmt.Printf("%s:%d was not reached; all partitions had moved: %v\n", j.label, n, moved)
+		fmt.Fprintf(t.o.out, "%s:%d was not reached; all partitions had moved: %v\n", j.label, n, moved)
 	}
 }
 
@@ -70,7 +70,7 @@ func (t *tally) recovered(kind string, first, all time.Duration) {
 	t.firsts[kind] = append(t.firsts[kind], first)
 	t.alls[kind] = append(t.alls[kind], all)
 	if t.o.verbose {
-		fmt.Printf("recovery (%s): first fact %s, all partitions %s\n", kind, first.Round(time.Millisecond), all.Round(time.Millisecond))
+		fmt.Fprintf(t.o.out, "recovery (%s): first fact %s, all partitions %s\n", kind, first.Round(time.Millisecond), all.Round(time.Millisecond))
 	}
 }
 
@@ -116,8 +116,8 @@ func (t *tally) print(labels []crashpoint.Label, sites int, took time.Duration) 
 		}
 	}
 	kills, counted := sum(t.all), sum(t.counted)
-	fmt.Printf("labels hit %d / %d\n", hit, len(labels))
-	fmt.Printf("SIGKILLs %d at labels (%d with two instances), %d elsewhere; counted %d, with a transaction open or a coupon in flight\n", kills, t.two, t.others, counted)
+	fmt.Fprintf(t.o.out, "labels hit %d / %d\n", hit, len(labels))
+	fmt.Fprintf(t.o.out, "SIGKILLs %d at labels (%d with two instances), %d elsewhere; counted %d, with a transaction open or a coupon in flight\n", kills, t.two, t.others, counted)
 	for _, kind := range []string{"restart", "takeover", "rebalance", "rebuilt", "older", "damaged", "redis"} {
 		ds := t.alls[kind]
 		if len(ds) == 0 {
@@ -126,12 +126,12 @@ func (t *tally) print(labels []crashpoint.Label, sites int, took time.Duration) 
 		first := t.firsts[kind]
 		slices.Sort(ds)
 		slices.Sort(first)
-		fmt.Printf("recovery %-8s %4d times: killed to every partition moving min %s median %s max %s; to the first fact median %s max %s\n", kind, len(ds),
+		fmt.Fprintf(t.o.out, "recovery %-8s %4d times: killed to every partition moving min %s median %s max %s; to the first fact median %s max %s\n", kind, len(ds),
 			ms(ds[0]), ms(ds[len(ds)/2]), ms(ds[len(ds)-1]), ms(first[len(first)/2]), ms(first[len(first)-1]))
 	}
-	fmt.Printf("longest LSO stall %s\n", ms(t.longest))
-	fmt.Printf("verify content at %d / %d sites: %d events, %d facts\n", t.verifies, sites, t.events, t.facts)
-	fmt.Printf("%s\n", took.Round(time.Second))
+	fmt.Fprintf(t.o.out, "longest LSO stall %s\n", ms(t.longest))
+	fmt.Fprintf(t.o.out, "verify content at %d / %d sites: %d events, %d facts\n", t.verifies, sites, t.events, t.facts)
+	fmt.Fprintf(t.o.out, "%s\n", took.Round(time.Second))
 	if kills == 0 || counted == 0 || t.verifies == 0 || t.facts == 0 || len(t.alls["restart"]) == 0 || t.longest == 0 {
 		errs = append(errs, errors.New("a figure is zero: nothing was proved"))
 	}
@@ -146,16 +146,16 @@ func ms(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) 
 // run makes sites until every job is done.
 func run(ctx context.Context, o *options) error {
 	if o.seed == 0 {
-		o.seed = rand.Uint64() //nolint:gosec // printed
+		o.seed = rand.Uint64()
 	}
-	fmt.Printf("seed %d\n", o.seed)
+	fmt.Fprintf(o.out, "seed %d\n", o.seed)
 	work, err := os.MkdirTemp("", "hongbao-crash-")
 	if err != nil {
 		return err
 	}
 	o.work = work
 	began, t := time.Now(), newTally(o)
-	q := newQueue(o, rand.New(rand.NewPCG(o.seed, 1))) //nolint:gosec // a test's dice
+	q := newQueue(o, rand.New(rand.NewPCG(o.seed, 1)))
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var mu sync.Mutex

@@ -57,11 +57,12 @@ func (w *watch) look(ctx context.Context) {
 	defer w.mu.Unlock()
 	for p := range partitions {
 		lso, hw := stable[schemas.TopicFacts][p], high[schemas.TopicFacts][p]
-		if lso != w.stable[p] || lso == hw {
+		switch {
+		case lso != w.stable[p] || lso == hw:
 			w.since[p] = time.Time{}
-		} else if w.since[p].IsZero() {
+		case w.since[p].IsZero():
 			w.since[p] = now
-		} else {
+		default:
 			w.longest = max(w.longest, now.Sub(w.since[p]))
 		}
 		w.stable[p], w.high[p] = lso, hw
