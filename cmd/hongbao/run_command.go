@@ -34,6 +34,9 @@ func (a *app) serve(ctx context.Context) error {
 	if err := a.checkTopics(ctx); err != nil {
 		return err
 	}
+	if err := a.checkRedis(ctx); err != nil {
+		return err
+	}
 	reg := telemetry.NewRegistry(buildVersion().Version)
 	checks := &telemetry.Checks{}
 	server, err := telemetry.Listen(telemetry.ServerConfig{Listen: a.cfg.Listen, Gatherer: reg, Checks: checks, Logger: a.log})
