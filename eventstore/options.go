@@ -28,6 +28,7 @@ func (p *Partition) options() *pebble.Options {
 		Logger:                      pebbleLog{p},
 		EventListener:               p.events(),
 	}
+	o.Experimental.CompactionScheduler = p.compactions()
 	o.LBaseMaxBytes = max(lBaseBytesMin, 4*memTable)
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
