@@ -37,7 +37,14 @@ func (x *Processor) settle(ctx context.Context, cl *kgo.Client, p int32) (settle
 		s, err = x.look(ctx, cl, p)
 		switch {
 		case err == nil:
-			return s, x.checkFacts(ctx, p, &s)
+			stop := x.checkFacts(ctx, p, &s)
+			again, err := x.moved(ctx, cl, p, &s, stop)
+			switch {
+			case err != nil:
+				return settled{}, err
+			case !again:
+				return s, stop
+			}
 		case errors.Is(err, errUnsettled):
 			if err := x.member.prove(ctx, p); err != nil {
 				return settled{}, err
@@ -53,6 +60,19 @@ func (x *Processor) settle(ctx context.Context, cl *kgo.Client, p int32) (settle
 			return settled{}, err
 		}
 	}
+}
+
+// moved says whether a stop rests on what is no longer so: while facts and offset were read one after the other, the partition may have been
+// somebody else's, who committed in between. Then it is looked at again, if it is ours still.
+func (x *Processor) moved(ctx context.Context, cl *kgo.Client, p int32, s *settled, stop error) (again bool, err error) {
+	if _, ok := errors.AsType[*Stop](stop); !ok {
+		return false, nil
+	}
+	if err := x.member.prove(ctx, p); err != nil {
+		return false, err
+	}
+	now, err := x.look(ctx, cl, p)
+	return err != nil || now.committed != s.committed, nil
 }
 
 // errUnsettled: a transaction is still open on the offset or on facts[p].
