@@ -24,18 +24,21 @@ func (s *sim) act() {
 // What has stopped and can go on is started again, once.
 func (s *sim) settle() {
 	quiet, mended := 0, false
+	const longest = quietMax * 3 / 4
 	for until := time.Now().Add(quietMax); time.Now().Before(until); {
 		s.pause(500 * time.Millisecond)
 		lag, coupons := s.reader.open(&s.expected)
 		if quiet++; lag+coupons > 0 {
 			quiet = 0
 		}
-		if quiet == 3 {
-			break
-		}
-		if left := time.Until(until); left < quietMax*3/4 && !mended {
+		if (quiet == 3 || time.Until(until) < longest) && !mended {
 			mended = true
-			s.mend()
+			if s.mend() {
+				quiet = 0
+			}
+		}
+		if quiet >= 3 {
+			break
 		}
 	}
 	if quiet < 3 {

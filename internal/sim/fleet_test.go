@@ -161,14 +161,16 @@ func (s *sim) heal() {
 }
 
 // mend does what an operator does about partitions that have stopped and can go on: restart.
-func (s *sim) mend() {
+func (s *sim) mend() (some bool) {
 	for _, i := range s.fleet {
 		if i.gone || i.running() && !i.stopped(s) {
 			continue
 		}
 		i.stopAndWait()
 		i.begin()
+		some = true
 	}
+	return some
 }
 
 // stopped says that the process has a partition stopped that need not be.

@@ -74,6 +74,7 @@ func (s *sim) factsLost(f fault) {
 		return
 	}
 	s.hit("facts lost")
+	s.expected.factsLost = true
 	s.expected.stops[p], s.expected.must[p] = true, "X5d"
 }
 
