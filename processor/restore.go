@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"hongbao/eventstore"
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/replay"
 	"hongbao/internal/topiclog"
-	"hongbao/schemas"
 )
-
-// restoreBatchFacts is how many facts are folded between two writes of a restore: about 2 MB, which fit a memtable.
-const restoreBatchFacts = 20_000
 
 // restore folds facts from the store's last step, after back (nil: nothing) has changed it, up to the
 // committed seq. Afterwards the outbox is empty and the positions are the metadata's (X5e).
@@ -31,7 +27,7 @@ func (p *partition) restore(ctx context.Context, s *settled, back func() error) 
 	if s.offset == noOffset {
 		return nil
 	}
-	r := &restorer{partition: p, want: s.meta.Seq, last: p.store.Last(), from: p.store.Last().Seq, began: time.Now()}
+	r := &restorer{partition: p, want: s.meta.Seq, from: p.store.Last().Seq, began: time.Now()}
 	crashpoint.Hit("takeover.restore.before")
 	if err := r.run(ctx, s); err != nil {
 		return err
@@ -48,94 +44,43 @@ func (p *partition) restore(ctx context.Context, s *settled, back func() error) 
 	return nil
 }
 
-// restorer folds a fact log, contiguously (X8), checking the running hash of every step.
+// restorer folds a fact log up to the committed seq, and tells how far it is. The fold is the same as replay's (R1, R2).
 type restorer struct {
 	*partition
+	folder *replay.Folder
 	want   int64
 	from   int64
-	last   eventstore.Boundary // end of the last step folded
-	seq    int64               // of the last fact folded
-	facts  int                 // since the last write
 	began  time.Time
 	told   time.Time
-	fact   schemas.Fact
-	hasher schemas.StepHasher
 }
 
 func (r *restorer) run(ctx context.Context, s *settled) error {
-	start, err := r.x.offsetOfSeq(ctx, r.id, r.last.Seq+1, s.start, s.end)
+	start, err := r.x.offsetOfSeq(ctx, r.id, r.from+1, s.start, s.end)
 	if err != nil {
 		return err
 	}
-	r.seq, r.told = r.last.Seq, time.Now()
-	r.hasher.Begin(r.last.Hash)
-	batch := r.store.Begin()
+	r.folder, r.told = replay.NewFolder(r.id, r.store, r.state, r.undo.note), time.Now()
 	err = r.x.eachFactRecord(ctx, r.x.factSpan(r.id, start, s.end), func(rs []*topiclog.Record) error {
 		for _, rec := range rs {
-			if err := r.fold(rec, batch); err != nil {
-				return err
-			}
-			if r.fact.Kind == schemas.FactStepEnded && r.facts >= restoreBatchFacts {
-				if err := r.write(batch); err != nil {
-					return err
-				}
-				batch = r.store.Begin()
+			if err := r.folder.Fold(rec); err != nil {
+				return stopped(err)
 			}
 		}
-		r.tell()
+		r.tell(r.folder.Seq())
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if r.last.Seq == r.store.Last().Seq {
-		return nil
-	}
-	return r.write(batch)
+	return r.folder.Write()
 }
 
-// fold keeps X8: a fact is folded iff its seq is the next one.
-func (r *restorer) fold(rec *topiclog.Record, batch *eventstore.Batch) error {
-	f := &r.fact
-	if err := f.Decode(rec.Value); err != nil {
-		return r.unfoldable(rec.Offset, err)
+// stopped turns what cannot be folded into a stop: the partition stops alone, its neighbours go on.
+func stopped(err error) error {
+	if b, ok := errors.AsType[*replay.Broken](err); ok {
+		return &Stop{Partition: b.Partition, Rule: b.Rule, Expected: b.Expected, Found: b.Found, Remedy: b.Remedy}
 	}
-	if f.Seq <= r.seq {
-		return nil // below our boundary, whose hash was compared
-	}
-	if f.Seq != r.seq+1 {
-		return &Stop{
-			Partition: r.id, Rule: "X8", Expected: fmt.Sprintf("the fact with seq %d", r.seq+1),
-			Found:  fmt.Sprintf("seq %d at offset %d", f.Seq, rec.Offset),
-			Remedy: "the fact log has a gap: restore the topic from a replica or a backup",
-		}
-	}
-	if err := r.state.Fold(f); err != nil {
-		if errors.Is(err, eventstore.ErrCorrupt) {
-			return err
-		}
-		return r.unfoldable(rec.Offset, err)
-	}
-	r.undo.note(f)
-	r.seq = f.Seq
-	r.facts++
-	if f.Kind != schemas.FactStepEnded {
-		r.hasher.Add(rec.Value)
-		return nil
-	}
-	unhashed, hash, ok := schemas.SplitStepHash(rec.Value)
-	r.hasher.Add(unhashed)
-	if got := r.hasher.Sum(); !ok || got != hash {
-		return &Stop{
-			Partition: r.id, Rule: "X5e", Expected: fmt.Sprintf("running hash %x at seq %d", got, f.Seq),
-			Found:  fmt.Sprintf("%x at offset %d", hash, rec.Offset),
-			Remedy: "a fact was changed after it was written: restore the topic from a replica or a backup",
-		}
-	}
-	r.last = eventstore.Boundary{Seq: f.Seq, Hash: hash, Positions: f.Step.Positions, ClockMS: f.Step.WorkerClockMS}
-	batch.Boundary(r.last)
-	r.hasher.Begin(hash)
-	return nil
+	return err
 }
 
 // unfoldable stops the partition alone: a fact that cannot be folded will not fold at the next try either.
@@ -146,29 +91,14 @@ func (p *partition) unfoldable(offset int64, err error) error {
 	}
 }
 
-func (r *restorer) write(b *eventstore.Batch) error {
-	if r.seq != r.last.Seq {
-		return errors.New("a restore ends inside a step")
-	}
-	if err := r.state.Flush(writer{b}); err != nil {
-		return err
-	}
-	if err := b.CommitRestored(); err != nil {
-		return err
-	}
-	r.facts = 0
-	r.state.Evict()
-	return nil
-}
-
 // tell reports progress, rate and what is left, about once a second.
-func (r *restorer) tell() {
-	r.x.metrics.restored(r.id, r.seq-r.from, r.want-r.from)
+func (r *restorer) tell(seq int64) {
+	r.x.metrics.restored(r.id, seq-r.from, r.want-r.from)
 	if time.Since(r.told) < time.Second {
 		return
 	}
 	r.told = time.Now()
-	rate := float64(r.seq-r.from) / time.Since(r.began).Seconds()
-	eta := time.Duration(float64(r.want-r.seq) / max(rate, 1) * float64(time.Second))
-	r.log.Info("restoring from facts", "partition", r.id, "seq", r.seq, "of", r.want, "facts_per_s", int64(rate), "eta", eta.Round(time.Second))
+	rate := float64(seq-r.from) / time.Since(r.began).Seconds()
+	eta := time.Duration(float64(r.want-seq) / max(rate, 1) * float64(time.Second))
+	r.log.Info("restoring from facts", "partition", r.id, "seq", seq, "of", r.want, "facts_per_s", int64(rate), "eta", eta.Round(time.Second))
 }

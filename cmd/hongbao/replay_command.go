@@ -237,7 +237,7 @@ func parsePartitions(list string, count int32) ([]int32, error) {
 	var all []int32
 	for p, yes := range chosen {
 		if yes {
-			all = append(all, int32(p)) //nolint:gosec // below count
+			all = append(all, int32(p))
 		}
 	}
 	return all, nil

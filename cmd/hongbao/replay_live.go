@@ -50,7 +50,8 @@ func (a *app) replayGroups(ctx context.Context, f *replayFlags, chosen []int32, 
 		return nil, nil, err
 	}
 	if status.Group != a.cfg.GroupID() {
-		return nil, nil, fmt.Errorf("the instance at %s is of group %s, this command's group is %s: say the same --group and --prefix, or another --listen", a.cfg.Listen, status.Group, a.cfg.GroupID())
+		return nil, nil, fmt.Errorf("the instance at %s is of group %s, this command's group is %s: say the same --group and --prefix, or another --listen",
+			a.cfg.Listen, status.Group, a.cfg.GroupID())
 	}
 	owners, err := findOwners(ctx, asked, &status, chosen)
 	if err != nil {
