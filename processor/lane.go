@@ -226,13 +226,21 @@ func (f *life) topicsOf(p int32) map[string][]int32 {
 	return m
 }
 
+// pollPace is from poll to poll while the lane does not lag: each costs the broker a fetch, however little is there.
+const pollPace = 5 * time.Millisecond
+
 // dispatch polls the lane's client and hands each partition its records. When too much is folded and not
 // yet published, or read and not yet folded, it stops polling (X9): the client is the lane's own.
 func (f *life) dispatch() {
+	var polled time.Time
 	for f.ctx.Err() == nil {
 		if !f.waitForRoom() {
 			return
 		}
+		if wait := pollPace - time.Since(polled); wait > 0 && f.unpublished() < laggingEvents && pause(f.ctx, wait) != nil {
+			return
+		}
+		polled = time.Now()
 		fetches := f.cl.PollRecords(f.ctx, pollRecordsMax)
 		if f.ctx.Err() != nil {
 			return

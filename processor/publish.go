@@ -15,7 +15,7 @@ import (
 // Pace and patience of transactions (speed.md rule 2, X6). A transaction costs the broker the same however much is in
 // it, so a lane that lags, where every event waits anyway, makes fewer and larger ones.
 const (
-	transactionPace     = 10 * time.Millisecond  // from start to start
+	transactionPace     = 20 * time.Millisecond  // from start to start
 	laggingPace         = 100 * time.Millisecond // the same while the lane lags
 	laggingEvents       = 8 << 10                // read and unpublished events from which on it does
 	transactionPatience = 6 * time.Second        // then the watchdog closes the client
@@ -46,13 +46,15 @@ func (f *life) publishLoop() {
 			p.refused.CompareAndSwap(nil, &refusal{record: r, err: err})
 		}
 	}
-	last := time.Time{}
-	for f.gather(last) {
-		last = time.Now()
+	var began time.Time
+	var took time.Duration
+	for f.gather(began, took) {
+		began = time.Now()
 		if err := p.transaction(); err != nil {
 			f.fail(err)
 			return
 		}
+		took = time.Since(began)
 		if !f.queue.empty() {
 			signal(f.queue.wake) // more than one transaction holds
 		}
@@ -60,7 +62,8 @@ func (f *life) publishLoop() {
 }
 
 // gather waits for a step, and then until a transaction is due, by its pace or by its size. false: the life is over.
-func (f *life) gather(last time.Time) bool {
+// began and took are the last one's: a broker that is slow is asked less often, lest transactions be all that it does.
+func (f *life) gather(began time.Time, took time.Duration) bool {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	select {
@@ -69,11 +72,11 @@ func (f *life) gather(last time.Time) bool {
 	case <-f.queue.wake:
 	}
 	for {
-		pace, enough := transactionPace, int64(transactionEvents)
+		pace, enough := min(max(transactionPace, 2*took), laggingPace), int64(transactionEvents)
 		if f.unpublished() >= laggingEvents {
 			pace, enough = laggingPace, transactionEvents/2
 		}
-		wait := pace - time.Since(last)
+		wait := pace - time.Since(began)
 		if wait <= 0 || f.queue.events.Load() >= enough {
 			return true
 		}

@@ -21,6 +21,8 @@ const (
 	idleWait       = 250 * time.Millisecond // the longest a worker waits without a look at its timers
 	admitPatience  = time.Second            // then control, answers and timers have their turn before Redis is asked again
 	stepEventsMax  = 4096
+	stepPace       = 5 * time.Millisecond // from step to step, unless stepEvents wait: a step costs a write, however little is in it
+	stepEvents     = 512
 	expiringAtOnce = 64
 )
 
@@ -71,33 +73,40 @@ type worker struct {
 func (w *worker) run(ctx context.Context) error {
 	w.fresh = true
 	crashpoint.Coupons(w.id, w.state.Open())
+	w.nodesAt, w.checkpointAt = w.phase(nodesEvery), w.phase(w.x.cfg.CheckpointEvery)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	var stepped time.Time
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return w.rest()
-		case <-w.box.wake:
+			continue
 		case <-w.owner.Wanted():
 			w.rebuildClaims(ctx)
+		case <-w.box.wake:
 		case <-timer.C:
 		}
-		for ctx.Err() == nil {
-			select {
-			case <-w.owner.Wanted(): // also when there is no idle moment
-				w.rebuildClaims(ctx)
-			default:
-			}
-			worked, err := w.turn(ctx)
-			if err != nil {
-				return err
-			}
-			if !worked {
-				break
-			}
+		if wait := stepPace - time.Since(stepped); wait > 0 && w.box.waiting.Load() < stepEvents {
+			timer.Reset(wait)
+			continue
 		}
-		timer.Reset(w.nextTimer())
+		worked, err := w.turn(ctx)
+		switch {
+		case err != nil:
+			return err
+		case worked:
+			stepped = time.Now()
+			timer.Reset(0) // there may be more, and a look at Wanted also when there always is
+		default:
+			timer.Reset(w.nextTimer())
+		}
 	}
+	return w.rest()
+}
+
+// phase is when something that comes every d was last done, as it were: partitions that all wrote at once would stop the process for a moment.
+func (w *worker) phase(d time.Duration) time.Time {
+	return w.x.now().Add(-d * time.Duration(w.id) / time.Duration(w.x.cfg.Partitions))
 }
 
 // rebuildClaims writes the partition's claims into a Redis that has lost them, as long as it takes: Admit's
@@ -240,9 +249,6 @@ func (w *worker) writeNodes() error {
 
 // checkpoint keeps a copy to go back to (X5e) now and then; the nodes are written. It counts once its seq is committed.
 func (w *worker) checkpoint() error {
-	if w.checkpointAt.IsZero() {
-		w.checkpointAt = w.now
-	}
 	if w.now.Sub(w.checkpointAt) < w.x.cfg.CheckpointEvery {
 		return nil
 	}

@@ -106,7 +106,7 @@ func (b *bench) openLoop(ctx context.Context, c *child, a *latencyAnswer) error 
 	if err != nil {
 		return err
 	}
-	w, err := b.log.Writer(ctx, topiclog.WriterConfig{Linger: time.Millisecond}, schemas.TopicEvents)
+	w, err := b.log.Writer(ctx, topiclog.WriterConfig{Linger: 5 * time.Millisecond}, schemas.TopicEvents)
 	if err != nil {
 		return err
 	}
