@@ -27,6 +27,7 @@ func (p *Partition) options() *pebble.Options {
 		WALBytesPerSync:             walBytesPerSync,
 		Logger:                      pebbleLog{p},
 		EventListener:               p.events(),
+		DisableTableStats:           s.cfg.noTableStats,
 	}
 	o.Experimental.CompactionScheduler = p.compactions()
 	o.LBaseMaxBytes = max(lBaseBytesMin, 4*memTable)

@@ -74,6 +74,9 @@ func (p *Partition) openLive(live int64) (err error) {
 		}
 	}()
 	p.broken.Store(nil)
+	if err := checkManifest(p.home.fs, p.home.path(liveName(live))); err != nil {
+		return classifyOpen(err)
+	}
 	db, err := pebble.Open(p.home.path(liveName(live)), p.options())
 	if err != nil {
 		return classifyOpen(err)
