@@ -1,5 +1,5 @@
 # hongbao. `make` alone prints the targets.
-# Variables: PKGS (packages to test), ARGS (arguments of demo and verify), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
+# Variables: PKGS (packages to test), ARGS (arguments of demo, verify and sim), SEEDS, SEED, TAGS, DROP (sim), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,11 +8,16 @@ SHELL := /bin/bash
 PKGS     ?= ./...
 ARGS     ?=
 RUN      ?= .
+SEEDS    ?= 20000
+SEED     ?=
+TAGS     ?=
+DROP     ?=
 FUZZTIME ?= 10s
 CRASH_PARALLEL ?= 4
 
 GO     := go
 GOTEST := $(GO) run ./scripts/gotest
+SIM    := $(GO) run ./scripts/sim
 LOCAL  := $(CURDIR)/.local
 
 # Tools at the versions that CI uses, each in a directory named after its version.
@@ -34,8 +39,13 @@ build: ## Build bin/hongbao
 	$(GO) build -trimpath -o bin/hongbao ./cmd/hongbao
 
 .PHONY: test
-test: ## Test everything on the embedded broker and Redis; ends with the counts
+test: ## Test everything on the embedded broker and Redis, and 40 seeds of the simulation; ends with the counts
+	$(if $(filter .,$(RUN)),$(if $(filter ./...,$(PKGS)),$(SIM) -seeds 40))
 	$(GOTEST) -run '$(RUN)' $(PKGS)
+
+.PHONY: sim
+sim: ## The simulation: SEEDS=n (20000), or SEED=n replays one; TAGS= plants bugs, DROP= leaves faults out, ARGS='-twice' and such
+	$(SIM) $(if $(SEED),-seed $(SEED),-seeds $(SEEDS)) $(if $(TAGS),-tags '$(TAGS)') $(if $(DROP),-drop '$(DROP)') $(ARGS)
 
 .PHONY: race
 race: ## The same tests under the race detector

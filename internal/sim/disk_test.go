@@ -18,6 +18,7 @@ import (
 type disk struct {
 	vfs.FS
 	s    *sim
+	dead func(error) // what ends the process
 	mu   sync.Mutex
 	left int // writes or syncs until it fails; negative: never
 	kind string
@@ -56,11 +57,15 @@ func (d *disk) fails(kind string) error {
 	return syscall.EIO
 }
 
-func (d *disk) file(f vfs.File, err error) (vfs.File, error) {
+func (d *disk) file(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &diskFile{f, d}, nil
+	return &diskFile{f, d, strings.HasSuffix(name, ".log")}, nil
+}
+
+func (d *disk) opened(name string) func(vfs.File, error) (vfs.File, error) {
+	return func(f vfs.File, err error) (vfs.File, error) { return d.file(name, f, err) }
 }
 
 // Unwrap is part of vfs.FS.
@@ -68,30 +73,42 @@ func (d *disk) Unwrap() vfs.FS { return d.FS }
 
 // Create is part of vfs.FS.
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.file(d.FS.Create(name, c))
+	return d.opened(name)(d.FS.Create(name, c))
 }
 
 // OpenReadWrite is part of vfs.FS.
 func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return d.file(d.FS.OpenReadWrite(name, c, opts...))
+	return d.opened(name)(d.FS.OpenReadWrite(name, c, opts...))
 }
 
 // ReuseForWrite is part of vfs.FS.
 func (d *disk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.file(d.FS.ReuseForWrite(from, to, c))
+	return d.opened(to)(d.FS.ReuseForWrite(from, to, c))
 }
 
 // OpenDir is part of vfs.FS.
-func (d *disk) OpenDir(name string) (vfs.File, error) { return d.file(d.FS.OpenDir(name)) }
+func (d *disk) OpenDir(name string) (vfs.File, error) { return d.opened(name)(d.FS.OpenDir(name)) }
 
 type diskFile struct {
 	vfs.File
-	d *disk
+	d   *disk
+	log bool
+}
+
+// fails is the disk's error. One of Pebble's log ends the process here: Pebble would panic under a mutex while it rotates the log, after
+// hongbao has ended the process, and here nobody ends with it.
+func (f *diskFile) fails(kind string) error {
+	err := f.d.fails(kind)
+	if err != nil && f.log {
+		f.d.dead(err)
+		return nil
+	}
+	return err
 }
 
 // Write is part of vfs.File.
 func (f *diskFile) Write(b []byte) (int, error) {
-	if err := f.d.fails("disk full"); err != nil {
+	if err := f.fails("disk full"); err != nil {
 		return 0, err
 	}
 	return f.File.Write(b)
@@ -99,7 +116,7 @@ func (f *diskFile) Write(b []byte) (int, error) {
 
 // Sync is part of vfs.File.
 func (f *diskFile) Sync() error {
-	if err := f.d.fails("failed sync"); err != nil {
+	if err := f.fails("failed sync"); err != nil {
 		return err
 	}
 	return f.File.Sync()
@@ -107,7 +124,7 @@ func (f *diskFile) Sync() error {
 
 // SyncData is part of vfs.File.
 func (f *diskFile) SyncData() error {
-	if err := f.d.fails("failed sync"); err != nil {
+	if err := f.fails("failed sync"); err != nil {
 		return err
 	}
 	return f.File.SyncData()

@@ -56,6 +56,7 @@ func (i *instance) begin() {
 	i.lives++
 	l := &life{of: i, link: s.net.link(i.name), done: make(chan struct{})}
 	l.disk = newDisk(s, i.disk)
+	l.disk.dead = l.fatal
 	now := func() time.Time { return time.Now().Add(time.Duration(i.clock.Load())) }
 	rng := rand.New(rand.NewPCG(s.seed, uint64(i.lives)<<32|uint64(len(i.name))<<16|uint64(i.name[len(i.name)-1])))
 	gate, err := admission.New(admission.Config{
@@ -69,7 +70,7 @@ func (i *instance) begin() {
 		OpenMax: s.plan.OpenMax, Pin: processor.PinOff, Lanes: s.plan.Lanes,
 		Store: eventstore.Config{
 			Dir: "data", FS: l.disk, CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Sync: eventstore.SyncMode(s.plan.Sync),
-			Fatal: func(err error) { l.fatal(err) }, Random: randomReader{rng}, Logger: s.logOf(i.name),
+			Fatal: l.fatal, Random: randomReader{rng}, Logger: s.logOf(i.name),
 		},
 		Projections: projections.Config{}, Campaigns: s.campaigns, CodeKeys: s.keys,
 		Gate: gate, Issuer: iss, Stock: iss, Limiter: s.limiter,
@@ -103,6 +104,9 @@ func (i *instance) running() bool {
 // fatal is what the store calls when its disk cannot be trusted: the process ends there and then.
 func (l *life) fatal(err error) {
 	l.of.s.log.Error("the process ends", "who", l.of.name, "error", err)
+	if l.dead.Load() {
+		return
+	}
 	l.of.s.hit("process ended by its disk")
 	l.kill(percents[l.of.lives%4])
 }

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -58,6 +59,9 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 	f := w.s.faults.judge(l, key, n)
 	if f.cut {
 		return f
+	}
+	if key == int16(kmsg.Fetch) {
+		f.slow = max(f.slow, fetchLatency) // a client that is told at once to ask elsewhere asks again at once, and time would stand still
 	}
 	switch kmsg.Key(key) {
 	case kmsg.TxnOffsetCommit:
@@ -126,6 +130,9 @@ func (w *watcher) plain(l *link, r *kmsg.OffsetCommitRequest) {
 		}
 	}
 }
+
+// fetchLatency is the way back of what a fetch brings.
+const fetchLatency = time.Millisecond
 
 // patient lets a fetch wait long: the pace of empty fetches says nothing and costs most of a seed's time. Since
 // version 15 a fetch begins with its longest wait.
