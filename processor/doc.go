@@ -20,7 +20,7 @@
 // The rules X1 to X11 are cited where they are kept:
 //
 //	X1  lane.go begin, run        one transactional id per lane and store; three fences a minute end the process
-//	X2  worker.go commit          state and outbox entry in one Pebble batch; nodes every two seconds
+//	X2  worker.go commit          state and outbox entry in one Pebble batch; nodes every five seconds
 //	X3  entry.go, output.go       nothing reaches Kafka but from an outbox entry
 //	X4  publish.go, offsets.go    whole steps, one offset with metadata per partition, in one transaction
 //	X5  settle.go, fence.go, takeover.go, restore.go
