@@ -27,6 +27,7 @@ func (s *sim) settle() {
 	const longest = quietMax * 3 / 4
 	for until := time.Now().Add(quietMax); time.Now().Before(until); {
 		s.pause(500 * time.Millisecond)
+		s.revive()
 		lag, coupons := s.reader.open(&s.expected)
 		if quiet++; lag+coupons > 0 {
 			quiet = 0

@@ -26,7 +26,7 @@ type disk struct {
 
 func newDisk(s *sim, m *eventstore.Memory) *disk { return &disk{FS: m.FS(), s: s, left: -1} }
 
-// failAfter lets the nth of the next writes (disk full) or syncs (failed sync) fail, and all that follow.
+// failAfter lets the nth of the next writes (disk full) or syncs (failed sync) fail.
 func (d *disk) failAfter(n int, kind string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -49,11 +49,11 @@ func (d *disk) fails(kind string) error {
 		d.left--
 		return nil
 	}
+	d.left = -1 // it has ended the process, and what is left of that would try for ever
+	d.s.hit(kind)
 	if kind == "disk full" {
-		d.s.hit(kind)
 		return syscall.ENOSPC
 	}
-	d.s.hit(kind)
 	return syscall.EIO
 }
 

@@ -177,6 +177,15 @@ func (s *sim) mend() (some bool) {
 	return some
 }
 
+// revive starts what has ended since, such as a process that was stopped before the faults were over and took its time.
+func (s *sim) revive() {
+	for _, i := range s.fleet {
+		if !i.gone && !i.running() {
+			i.begin()
+		}
+	}
+}
+
 // stopped says that the process has a partition stopped that need not be.
 func (i *instance) stopped(s *sim) bool {
 	for _, stop := range i.life.x.Status().Stopped {

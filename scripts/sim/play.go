@@ -36,7 +36,7 @@ type span struct {
 }
 
 // stuckAfter is how long a seed may take on the wall clock; one takes a tenth of a second.
-const stuckAfter = 60 * time.Second
+const stuckAfter = 30 * time.Second
 
 // spread plays all seeds in several processes; fn is called for each, one at a time.
 func (o *options) spread(ctx context.Context, fn func(*result)) {
@@ -88,7 +88,7 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, o.binary, args...) //nolint:gosec // made by us
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all", "GOMEMLIMIT=2GiB")
 	cmd.Dir = o.dir
 	var last tail
 	cmd.Stderr = &last
@@ -100,8 +100,9 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 	if err := cmd.Start(); err != nil {
 		return nil
 	}
-	stuck := time.AfterFunc(stuckAfter, func() { _ = cmd.Process.Signal(quit) })
+	stuck := time.AfterFunc(stuckAfter, func() { _ = cmd.Process.Signal(quit) }) // it says where it stands
 	defer stuck.Stop()
+	cmd.WaitDelay = stuckAfter
 	var all []result
 	lines := bufio.NewReader(stdout)
 	for {
