@@ -187,6 +187,7 @@ func (x *Processor) drain(ctx context.Context) {
 	defer cancel()
 	var owned []int32
 	x.member.lease(func(p int32) { owned = append(owned, p) })
+	crashpoint.Draining()
 	crashpoint.Hit("drain.before")
 	x.release(tails, owned)
 	x.member.drop(owned)

@@ -22,5 +22,8 @@ func CheckpointEvery(d time.Duration) time.Duration { return d }
 // Released says that partitions are another instance's now, and so are their coupons.
 func Released(partitions []int32) { _ = partitions }
 
+// Draining says that the process is stopping: what it releases from now on is nobody's, and its coupons stay in flight.
+func Draining() {}
+
 // Coupons says how many coupons are open in the state of a partition: PENDING, VALIDATING or ISSUING.
 func Coupons(partition int32, open int) { _, _ = partition, open }

@@ -34,7 +34,8 @@ type plan struct {
 	left  atomic.Int64
 	log   string
 
-	commits atomic.Int64
+	commits  atomic.Int64
+	draining atomic.Bool
 
 	mu      sync.Mutex
 	open    map[int]bool    // by lane
@@ -104,8 +105,14 @@ func Coupons(partition int32, open int) {
 	p.coupons[partition] = int64(open)
 }
 
+// Draining says that the process is stopping: what it releases from now on is nobody's, and its coupons stay in flight.
+func Draining() { process().draining.Store(true) }
+
 // Released says that partitions are another instance's now, and so are their coupons.
 func Released(partitions []int32) {
+	if process().draining.Load() {
+		return
+	}
 	for _, p := range partitions {
 		Coupons(p, 0)
 	}
