@@ -72,7 +72,7 @@ func (x *Processor) moved(ctx context.Context, cl *kgo.Client, p int32, s *settl
 		return false, err
 	}
 	now, err := x.look(ctx, cl, p)
-	return err != nil || now.committed != s.committed, nil
+	return err != nil || now.committed != s.committed, nil //nolint:nilerr // what cannot be seen now is looked at again
 }
 
 // errUnsettled: a transaction is still open on the offset or on facts[p].

@@ -58,7 +58,9 @@ func (k *keys) appendShare(dst []byte, user, bucket int64) []byte {
 }
 
 // appendField appends the user's field in it.
-func appendField(dst []byte, user int64) []byte { return binary.BigEndian.AppendUint64(dst, bits(user)) }
+func appendField(dst []byte, user int64) []byte {
+	return binary.BigEndian.AppendUint64(dst, bits(user))
+}
 
 // appendValue appends a claim's value. known tells whether the event is.
 func appendValue(dst []byte, tag uint16, chain int64, p int32, event EventID, offset int64, known bool) []byte {

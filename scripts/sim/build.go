@@ -107,7 +107,7 @@ func (o *options) overlay(ctx context.Context) (string, error) {
 
 // writeIfNew leaves a file alone that holds this text, so that two builds at once do not meet a half of it.
 func writeIfNew(path string, text []byte) error {
-	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
+	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) { //nolint:gosec // a file of this build
 		return nil
 	}
 	return os.WriteFile(path, text, 0o644) //nolint:gosec // sources, for everybody

@@ -58,7 +58,7 @@ func (o *options) spread(ctx context.Context, fn func(*result)) {
 	}
 	for at := 0; at < o.seeds && ctx.Err() == nil; at += o.chunk {
 		select {
-		case work <- span{o.first + uint64(at), min(o.chunk, o.seeds-at)}: //nolint:gosec // not negative
+		case work <- span{o.first + uint64(at), min(o.chunk, o.seeds-at)}:
 		case <-ctx.Done():
 		}
 	}
@@ -75,7 +75,7 @@ func (o *options) whole(ctx context.Context, s span) []result {
 		if len(got) == 0 {
 			break
 		}
-		s.first, s.n = s.first+uint64(len(got)), s.n-len(got) //nolint:gosec // not negative
+		s.first, s.n = s.first+uint64(len(got)), s.n-len(got)
 	}
 	return all
 }
@@ -110,7 +110,7 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 		if r, ok := bytes.CutPrefix(line, []byte("result ")); ok {
 			stuck.Reset(stuckAfter)
 			var one result
-			if json.Unmarshal(r, &one) == nil {
+			if json.Unmarshal(r, &one) == nil { //nolint:musttag // both ends are this program's own
 				all = append(all, one)
 			}
 		} else if len(line) > 0 {
@@ -158,7 +158,7 @@ func (o *options) keep(ctx context.Context, r *result, out io.Writer) {
 	var drop []string
 	for _, f := range slices.Clone(best.Faults) {
 		var index struct{ Index int }
-		if json.Unmarshal(f, &index) != nil || ctx.Err() != nil {
+		if json.Unmarshal(f, &index) != nil || ctx.Err() != nil { //nolint:musttag // both ends are this program's own
 			continue
 		}
 		try := append(slices.Clone(drop), strconv.Itoa(index.Index))
