@@ -25,16 +25,21 @@ func (w *worker) commands() error {
 	})
 }
 
-// eachRecord hands the waiting records of a topic to fn until fn says that it wants no more now; then lets
-// the lane fetch the topic again.
+// eachRecord hands the waiting records of a topic to fn until fn says that it wants no more now, or the step has
+// had enough of them (X9); when none is left it lets the lane fetch the topic again.
 func (w *worker) eachRecord(t schemas.Topic, fn func(*kgo.Record) (bool, error)) error {
 	q := &w.in.inputs[t]
 	if len(*q) == 0 {
 		return nil
 	}
+	enough := w.draft.said() + stepInputBytes
 	for len(*q) > 0 {
 		recs := (*q)[0]
 		for i, r := range recs {
+			if w.draft.said() >= enough {
+				(*q)[0] = recs[i:]
+				return nil
+			}
 			if !w.skip(t, r) {
 				more, err := fn(r)
 				if err != nil {
@@ -44,6 +49,9 @@ func (w *worker) eachRecord(t schemas.Topic, fn func(*kgo.Record) (bool, error))
 					(*q)[0] = recs[i:]
 					return nil
 				}
+			}
+			if bounded(t) {
+				w.box.waiting.Add(-int64(weight(r)))
 			}
 			w.took(t, r)
 		}

@@ -44,16 +44,18 @@ func (w *worker) invites(ctx context.Context) error {
 	for len(*q) > 0 && w.events < stepEventsMax {
 		recs := (*q)[0]
 		for len(recs) > 0 && w.skip(schemas.TopicEvents, recs[0]) {
+			w.box.waiting.Add(-int64(weight(recs[0])))
 			recs[0].Recycle()
-			w.box.waiting.Add(-1)
 			recs = recs[1:]
 		}
-		run := recs[:min(len(recs), stepEventsMax-w.events)]
+		run, events := atMost(recs, stepEventsMax-w.events)
 		done, err := w.judge(ctx, run)
 		if err != nil {
 			return err
 		}
-		w.box.waiting.Add(int64(-done))
+		events -= int(weightOf(run[done:]))
+		w.events += events
+		w.box.waiting.Add(-int64(events))
 		if recs = recs[done:]; len(recs) > 0 {
 			(*q)[0] = recs
 			if done < len(run) {
@@ -68,6 +70,18 @@ func (w *worker) invites(ctx context.Context) error {
 		*q = nil
 	}
 	return nil
+}
+
+// atMost cuts a run off before it weighs more than room, but not before its first record, and weighs it.
+func atMost(recs []*kgo.Record, room int) (run []*kgo.Record, weighs int) {
+	for i, r := range recs {
+		n := weight(r)
+		if weighs+n > room && i > 0 {
+			return recs[:i], weighs
+		}
+		weighs += n
+	}
+	return recs, weighs
 }
 
 // judge runs a batch through design.md section 3: decode, probe down the batch as if Redis said yes,
@@ -255,10 +269,9 @@ func (w *worker) park(r *kgo.Record, p *schemas.Poison) error {
 
 // counted closes a record of invite.events.
 func (w *worker) counted(r *kgo.Record) {
-	if w.events == 0 {
+	if w.oldestMS == 0 {
 		w.oldestMS = r.Timestamp.UnixMilli()
 	}
-	w.events++
 	w.took(schemas.TopicEvents, r)
 }
 

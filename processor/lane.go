@@ -135,6 +135,8 @@ func (l *lane) options() []kgo.Opt {
 		kgo.MetadataMinAge(10 * time.Millisecond),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(50 * time.Millisecond),
+		kgo.FetchMaxBytes(fetchBytesMax),
+		kgo.MaxDecompressBatchBytes(batchBytesMax),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.WithPools(newRecordPool()),
 	}
@@ -260,7 +262,7 @@ func (f *life) waitForRoom() bool {
 	return true
 }
 
-// unpublished counts the events of this lane that were read and are not in a committed transaction.
+// unpublished counts, by weight, what this lane has read that is not in a committed transaction.
 func (f *life) unpublished() int64 {
 	n := f.queue.events.Load()
 	f.amu.Lock()
@@ -294,6 +296,15 @@ func (f *life) deliver(tp *kgo.FetchTopicPartition) {
 }
 
 func (f *life) fetchFailed(tp *kgo.FetchTopicPartition, topic schemas.Topic) {
+	if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](tp.Err); ok {
+		f.x.stopPartition(&Stop{
+			Partition: tp.Partition, Rule: "X9",
+			Expected: fmt.Sprintf("every batch of %s to unpack to %d bytes at most", topic, batchBytesMax),
+			Found:    fmt.Sprintf("a larger one at offsets %d to %d", large.Offset, large.NextOffset-1),
+			Remedy:   "find its producer, which no client's default makes: its records cannot be read, so start a new group on new topics (--prefix)",
+		})
+		return
+	}
 	var lost *kgo.ErrDataLoss
 	if !errors.Is(tp.Err, kerr.OffsetOutOfRange) && !errors.As(tp.Err, &lost) {
 		f.log.Warn("fetch failed", "topic", tp.Topic, "partition", tp.Partition, "error", tp.Err)

@@ -14,7 +14,7 @@ import (
 // holds is bounded by what the lane polls (X9), by open_max for answers, and by hand for orders.
 type mailbox struct {
 	wake    chan struct{}
-	waiting atomic.Int64 // records of invite.events in it
+	waiting atomic.Int64 // weight of the events and control records that are not in a step yet
 
 	mu      sync.Mutex
 	inputs  [schemas.Inputs][][]*kgo.Record
@@ -22,9 +22,33 @@ type mailbox struct {
 	orders  []func(*worker)
 }
 
+// weight is what a record counts wherever records are bounded (X9): one event, and one more for each KiB that it
+// takes in memory. Few headers and short values, as of any event that can be judged, count one.
+func weight(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value) + headerBytes*len(r.Headers)
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return 1 + n>>10
+}
+
+// headerBytes is what a header takes beside its text: a record of 1 MiB may hold half a million of them.
+const headerBytes = 40
+
+func weightOf(recs []*kgo.Record) int64 {
+	n := 0
+	for _, r := range recs {
+		n += weight(r)
+	}
+	return int64(n)
+}
+
+// bounded says which inputs count: the others wait in Kafka but for one fetch.
+func bounded(t schemas.Topic) bool { return t == schemas.TopicEvents || t == schemas.TopicControl }
+
 func (b *mailbox) put(t schemas.Topic, recs []*kgo.Record) {
-	if t == schemas.TopicEvents {
-		b.waiting.Add(int64(len(recs)))
+	if bounded(t) {
+		b.waiting.Add(weightOf(recs))
 	}
 	b.mu.Lock()
 	b.inputs[t] = append(b.inputs[t], recs)

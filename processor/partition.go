@@ -162,7 +162,7 @@ func (p *partition) spare() *step {
 func (p *partition) recycle(s *step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.spares) < sparesMax {
+	if s.entry = warm(s.entry); len(p.spares) < sparesMax {
 		p.spares = append(p.spares, s)
 	}
 }
@@ -186,7 +186,7 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	}
 	err := p.store.Entries(committed, func(at eventstore.Boundary, entry []byte) error {
 		st := p.spare()
-		st.partition, st.ticket, st.boundary, st.events, st.oldestMS = p, ticket, at, 0, 0
+		st.partition, st.ticket, st.boundary, st.events, st.oldestMS = p, ticket, at, len(entry)>>10, 0
 		st.entry = append(st.entry[:0], entry...)
 		f.queue.push(st)
 		return nil

@@ -6,20 +6,22 @@ import (
 	"sync/atomic"
 )
 
-// Bounds of a lane (X9, speed.md rule 6).
+// Bounds of a lane (X9, speed.md rule 6). Events are counted by weight, so that each is a bound in bytes too.
 const (
 	unpublishedMax    = 32 << 10 // events read and not yet in a committed transaction
 	transactionEvents = 32 << 10 // events a transaction
 	transactionBytes  = 64 << 20 // of entries, a transaction
 	pollRecordsMax    = 16 << 10
-	recordBytesMax    = 2 << 20 // max.message.bytes of the output topics
+	fetchBytesMax     = 16 << 20 // of a broker's answer; a client holds one a broker
+	batchBytesMax     = 16 << 20 // of a batch, unpacked: no client's default makes a larger one, and 4 MiB may unpack to gigabytes
+	recordBytesMax    = 2 << 20  // max.message.bytes of the output topics
 )
 
 // queue holds a lane's sealed steps until they are published. Its depth is bounded by what dispatch lets in.
 type queue struct {
 	wake   chan struct{} // a step came
 	room   chan struct{} // events left
-	events atomic.Int64  // events in queued steps, those of the running transaction included
+	events atomic.Int64  // weight of the queued steps, those of the running transaction included
 
 	mu      sync.Mutex
 	steps   []*step

@@ -6,6 +6,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// pooledRecordsMax bounds a slice that is kept: some 3 MB.
+const pooledRecordsMax = 16 << 10
+
 // deadKeyMax bounds the key of a dead letter whose payload did not fit.
 const deadKeyMax = 1 << 10
 
@@ -30,6 +33,9 @@ func (p *recordPool) GetRecords(n int) []kgo.Record {
 
 // PutRecords is kgo.PoolRecords'.
 func (p *recordPool) PutRecords(s []kgo.Record) {
+	if cap(s) > pooledRecordsMax {
+		return
+	}
 	select {
 	case p.free <- s:
 	default:

@@ -14,7 +14,7 @@ type step struct {
 	ticket    uint64 // of the ownership under which it was made
 	boundary  eventstore.Boundary
 	entry     []byte
-	events    int   // records of invite.events in it
+	events    int   // its weight: of its events, or of its entry where that is more
 	oldestMS  int64 // append time of its oldest event, 0 without one
 }
 
@@ -29,10 +29,24 @@ type draft struct {
 }
 
 func (d *draft) begin(last eventstore.Boundary) {
-	d.facts = append(d.facts[:0], last.Hash[:]...)
-	d.routing, d.outputs = d.routing[:0], d.outputs[:0]
+	d.facts = append(warm(d.facts), last.Hash[:]...)
+	d.routing, d.outputs = d.routing[:0], warm(d.outputs)
 	d.count, d.seq = 0, last.Seq
 }
+
+// arenaBytesMax bounds an arena that is kept for the next step; only garbage makes larger ones.
+const arenaBytesMax = 2 << 20
+
+// warm empties an arena for its next use.
+func warm(arena []byte) []byte {
+	if cap(arena) > arenaBytesMax {
+		return nil
+	}
+	return arena[:0]
+}
+
+// said is how much the step says so far, in bytes.
+func (d *draft) said() int { return len(d.facts) + len(d.outputs) }
 
 // add gives the fact its seq and appends it. chain 0 means a record without key.
 func (d *draft) add(f *schemas.Fact, chain int64, trace []byte) {
@@ -73,7 +87,7 @@ func (d *draft) seal(f *schemas.Fact, pos *schemas.Positions, clockMS int64, s *
 	d.facts = appendField(d.facts[:start], d.scratch)
 
 	s.boundary = eventstore.Boundary{Seq: d.seq, Hash: hash, Positions: *pos, ClockMS: clockMS}
-	s.entry = appendField(s.entry[:0], d.facts[len(hash):])
+	s.entry = appendField(warm(s.entry), d.facts[len(hash):])
 	s.entry = appendField(s.entry, d.routing)
 	s.entry = append(s.entry, d.outputs...)
 }

@@ -20,8 +20,9 @@ const (
 	expiryEvery    = time.Second            // vouchers whose validity ended
 	idleWait       = 250 * time.Millisecond // the longest a worker waits without a look at its timers
 	admitPatience  = time.Second            // then control, answers and timers have their turn before Redis is asked again
-	stepEventsMax  = 4096
-	stepPace       = 5 * time.Millisecond // from step to step, unless stepEvents wait: a step costs a write, however little is in it
+	stepEventsMax  = 4096                   // by weight, of events
+	stepInputBytes = 4 << 20                // what the records of another topic may add to a step
+	stepPace       = 5 * time.Millisecond   // from step to step, unless stepEvents wait: a step costs a write, however little is in it
 	stepEvents     = 512
 	expiringAtOnce = 64
 )
@@ -58,7 +59,7 @@ type worker struct {
 	coupons couponTurn
 	issue   issueQueue
 
-	events   int // of this step
+	events   int // of this step, by weight
 	oldestMS int64
 	nodesAt  time.Time
 	expiryAt time.Time
@@ -204,7 +205,8 @@ func (w *worker) commit() error {
 	if err := w.state.Fold(&w.fact); err != nil {
 		return w.impossible(err)
 	}
-	s.partition, s.ticket, s.events, s.oldestMS = w.partition, w.ticket, w.events, w.oldestMS
+	s.partition, s.ticket, s.oldestMS = w.partition, w.ticket, w.oldestMS
+	s.events = max(w.events, len(s.entry)>>10)
 	b := w.store.Begin()
 	nodes := w.now.Sub(w.nodesAt) >= nodesEvery
 	if nodes {
