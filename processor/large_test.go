@@ -43,7 +43,7 @@ func TestLargeBatch(t *testing.T) {
 	})
 	s := x.Status()
 	stop := s.Stopped[0]
-	if stop.Partition != 1 || stop.Rule != "X9" || !strings.Contains(stop.Found, "offsets 0 to 31") {
+	if stop.Partition != 1 || stop.Rule != "X9" || !strings.Contains(stop.Found, "a larger one at offsets") {
 		t.Errorf("got %v", stop)
 	}
 	if len(s.Working) != 1 || s.Working[0] != 0 {
