@@ -34,6 +34,18 @@ type bench struct {
 	seconds  int
 	warmup   int64
 	profile  string // file for a CPU profile of the worker
+	spent    *spentTopics
+}
+
+// spentTopics are those of measurements that are over. They go last: the next measurement is not to pay for the removal.
+type spentTopics []*topiclog.Client
+
+func (s *spentTopics) remove(ctx context.Context) (err error) {
+	for _, log := range *s {
+		err = errors.Join(err, log.Remove(ctx))
+		log.Close()
+	}
+	return err
 }
 
 func newBenchCommand(a *app) *cobra.Command {
@@ -50,21 +62,22 @@ func (b *bench) flags(cmd *cobra.Command) {
 }
 
 func newBenchPipelineCommand(a *app) *cobra.Command {
-	b := &bench{app: a}
+	b := &bench{app: a, spent: &spentTopics{}}
 	cmd := &cobra.Command{
 		Use:   "pipeline",
 		Short: "Throughput, CPU and latency of the whole path",
 		Long: `Drain --events generated events as fast as they go, then measure the latency from intended send time to a read_committed
 consumer at each of --rates for --seconds, with claims in Redis and without. Topics, group and keys are of its own and are removed.
-A broker that has just started runs code that its JVM has not compiled yet, at two to three times the cost: --warmup events go
-through the same path first and are not measured.`,
+A broker that has just started runs code that its JVM has not compiled yet, at two to three times the cost: --warmup events and
+a short run at the highest rate go through the same path first and are not measured.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			defer func() { err = errors.Join(err, b.sweep(cmd.Context())) }()
 			var answer pipelineAnswer
 			if err := b.warmUp(cmd.Context()); err != nil {
 				return err
 			}
-			err := b.on(cmd.Context(), func(ctx context.Context) (err error) {
+			err = b.on(cmd.Context(), func(ctx context.Context) (err error) {
 				if answer, err = b.drain(ctx); err != nil {
 					return err
 				}
@@ -81,18 +94,19 @@ through the same path first and are not measured.`,
 	}
 	b.flags(cmd)
 	cmd.Flags().IntSliceVar(&b.rates, "rates", []int{20_000, 60_000}, "events per second of the latency runs")
-	cmd.Flags().Int64Var(&b.warmup, "warmup", 2_000_000, "events that go through before anything is measured")
+	cmd.Flags().Int64Var(&b.warmup, "warmup", 5_000_000, "events that go through before anything is measured")
 	cmd.Flags().IntVar(&b.seconds, "seconds", 60, "length of each latency run")
 	return cmd
 }
 
 func newBenchRestoreCommand(a *app) *cobra.Command {
-	b := &bench{app: a}
+	b := &bench{app: a, spent: &spentTopics{}}
 	cmd := &cobra.Command{
 		Use:   "restore",
 		Short: "How fast an empty data directory is rebuilt from facts",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			defer func() { err = errors.Join(err, b.sweep(cmd.Context())) }()
 			var answer restoreAnswer
 			if err := b.on(cmd.Context(), func(ctx context.Context) (err error) {
 				answer, err = b.restore(ctx)
@@ -107,7 +121,7 @@ func newBenchRestoreCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// on runs fn on fresh topics under a prefix of its own, and removes them and the keys afterwards.
+// on runs fn on fresh topics under a prefix of its own, and removes its keys afterwards; sweep removes the topics.
 func (b *bench) on(ctx context.Context, fn func(context.Context) error) (err error) {
 	var id [4]byte
 	if _, err := rand.Read(id[:]); err != nil {
@@ -125,12 +139,19 @@ func (b *bench) on(ctx context.Context, fn func(context.Context) error) (err err
 	if b.log, err = b.dialTopics(ctx); err != nil {
 		return err
 	}
-	defer b.log.Close()
+	*b.spent = append(*b.spent, b.log)
 	if _, err := b.log.Create(ctx, topiclog.Options{Partitions: partitions, Dev: b.cfg.DevMode()}); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.clean(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, b.removeKeys(context.WithoutCancel(ctx))) }()
 	return fn(ctx)
+}
+
+// sweep removes the topics of all measurements.
+func (b *bench) sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return b.spent.remove(ctx)
 }
 
 // benchSpanMS is the event time of a stream: a campaign's busy hour. Buckets of the share limit older than a day would

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,15 +45,26 @@ func (b *bench) usage(c *child) usage {
 	return usage{hongbao: cpuOf(c.pid()), broker: cpuOf(listener(b.cfg.Brokers[0])), redis: cpuOf(listener(b.cfg.Redis))}
 }
 
-// warmUp drains events on topics of their own.
+// pacedWarmUp is how long the paced part of the warm-up takes: many small transactions are other code of the broker than few large ones.
+const pacedWarmUp = 20 // seconds
+
+// warmUp drains events, then sends some at the highest rate, each on topics of their own.
 func (b *bench) warmUp(ctx context.Context) error {
 	if b.warmup == 0 {
 		return nil
 	}
 	own, application := *b, *b.app
 	own.app, own.events, own.profile = &application, b.warmup, ""
-	return own.on(ctx, func(ctx context.Context) error {
+	if err := own.on(ctx, func(ctx context.Context) error {
 		_, err := own.drain(ctx)
+		return err
+	}); err != nil || len(b.rates) == 0 {
+		return err
+	}
+	application = *b.app
+	own.seconds = pacedWarmUp
+	return own.on(ctx, func(ctx context.Context) error {
+		_, err := own.latency(ctx, slices.Max(b.rates), true)
 		return err
 	})
 }
@@ -220,14 +232,13 @@ func (b *bench) redisClient() (*redis.Client, error) {
 	return redis.NewClient(options), nil
 }
 
-// clean removes the topics and the Redis keys of this bench.
-func (b *bench) clean(ctx context.Context) error {
+// removeKeys removes the Redis keys of this bench.
+func (b *bench) removeKeys(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err := b.log.Remove(ctx)
-	client, cerr := b.redisClient()
-	if cerr != nil {
-		return errors.Join(err, cerr)
+	client, err := b.redisClient()
+	if err != nil {
+		return err
 	}
 	defer func() { _ = client.Close() }()
 	var keys []string

@@ -13,6 +13,7 @@ import (
 // are given it. Methods are safe for concurrent use.
 type Memory struct {
 	now func() time.Time
+	all bool // NewOpen
 
 	mu     sync.Mutex
 	down   bool
@@ -32,6 +33,14 @@ func NewMemory(now func() time.Time) *Memory {
 		now = time.Now
 	}
 	return &Memory{now: now, starts: 1, data: map[string]entry{}}
+}
+
+// NewOpen is a server that keeps the epoch and nothing else: it grants whatever is asked, at once and to
+// everybody. For a measurement of what claims cost.
+func NewOpen() *Memory {
+	m := NewMemory(nil)
+	m.all = true
+	return m
 }
 
 // SetDown makes every call fail until it is called with false. Nothing is lost by it.

@@ -58,6 +58,9 @@ func (m *memoryServer) admit(_ context.Context, e epoch, b *batch) (bool, error)
 	if _, ok := m.at(e, true); !ok {
 		return false, nil
 	}
+	if m.all {
+		return true, b.answer("")
+	}
 	for i := range b.size() {
 		o := b.at(i)
 		if o.want&WantShare != 0 {
