@@ -133,8 +133,8 @@ func (b *batch) at(i int) *op {
 
 var errReply = errors.New("admission: Redis answered a script with something that is no answer of it")
 
-// answer fills the answers in from a reply of admit.lua: all yes, but for those named.
-func (b *batch) answer(reply string) error {
+// grant says yes to everything that is wanted.
+func (b *batch) grant() {
 	for _, o := range b.fast {
 		o.answer.Claim = Yes
 	}
@@ -149,6 +149,11 @@ func (b *batch) answer(reply string) error {
 			o.answer.Claim = Yes
 		}
 	}
+}
+
+// answer fills the answers in from a reply of admit.lua: all yes, but for those named.
+func (b *batch) answer(reply string) error {
+	b.grant()
 	return eachRefusal(reply, b.size(), func(i int, what byte, value string) error {
 		o := b.at(i)
 		if what == 's' {
