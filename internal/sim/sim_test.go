@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/cryptotest"
 )
@@ -20,6 +21,7 @@ var (
 	flagDrop  = flag.String("sim.drop", "", "faults of the schedule that are left out, by index")
 	flagLog   = flag.Bool("sim.log", false, "show what the processes log, on standard output")
 	flagPlan  = flag.Bool("sim.plan", false, "show the schedule of each seed")
+	flagMem   = flag.Uint64("sim.memory", 0, "how much address space the process may have; 0: what the system gives")
 	flagJSON  = flag.Bool("sim.json", false, "print a line of JSON for each seed, and do not fail: somebody else judges")
 )
 
@@ -28,6 +30,11 @@ var (
 //
 //nolint:paralleltest // it sets the randomness of the process
 func TestSim(t *testing.T) {
+	if *flagMem > 0 { // a seed that runs away must not take the machine with it
+		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: *flagMem, Max: *flagMem}); err != nil {
+			t.Fatalf("limit the memory to %d bytes: %v", *flagMem, err)
+		}
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	cryptotest.SetGlobalRandom(t, 1)
@@ -44,13 +51,12 @@ func TestSim(t *testing.T) {
 		if *flagPlan {
 			fmt.Printf("seed %d: %+v\n", seed, *draw(seed, drop))
 		}
+		if *flagJSON {
+			say(t, "begin", result{Seed: seed, Faults: draw(seed, drop).Faults}) // for the case that the process ends
+		}
 		r := play(t, seed, drop, verboseWriter())
 		if *flagJSON {
-			text, err := json.Marshal(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Printf("result %s\n", text)
+			say(t, "result", r)
 			continue
 		}
 		t.Logf("seed %d: trace %s, %d faults hit", seed, r.Trace, len(r.Hits))
@@ -58,4 +64,13 @@ func TestSim(t *testing.T) {
 			t.Errorf("seed %d: %s", seed, v)
 		}
 	}
+}
+
+func say(t *testing.T, what string, r result) {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("%s %s\n", what, text)
 }

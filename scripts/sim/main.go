@@ -36,6 +36,7 @@ type options struct {
 	coverage bool
 	log      bool
 	drop     string
+	seedMax  time.Duration
 	dir      string
 	binary   string
 }
@@ -63,6 +64,7 @@ func parse(args []string) (*options, error) {
 	fs.BoolVar(&o.stop, "stop", false, "stop at the first violation")
 	fs.BoolVar(&o.log, "log", false, "show what the processes log (with -seed)")
 	fs.StringVar(&o.drop, "drop", "", "faults to leave out, by index (with -seed)")
+	fs.DurationVar(&o.seedMax, "seed-max", seedMax, "how long a seed may take on the wall clock")
 	fs.StringVar(&o.dir, "dir", ".local/sim", "where binaries and failing seeds are kept")
 	if err := fs.Parse(args); err != nil {
 		return nil, err

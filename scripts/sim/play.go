@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -35,8 +33,13 @@ type span struct {
 	n     int
 }
 
-// stuckAfter is how long a seed may take on the wall clock; one takes a tenth of a second.
-const stuckAfter = 30 * time.Second
+// What one seed may take of the machine, where most need a tenth of a second and a quarter of a gigabyte. One that takes more is a failure, "does not
+// end", and no trouble for the machine.
+const (
+	seedMax   = 30 * time.Second // on the wall clock, or -seed-max; then the process says where it stands
+	quitMax   = 10 * time.Second // for saying so; then it is killed
+	memoryMax = 3 << 30          // address space of a process
+)
 
 // spread plays all seeds in several processes; fn is called for each, one at a time.
 func (o *options) spread(ctx context.Context, fn func(*result)) {
@@ -83,10 +86,8 @@ func (o *options) whole(ctx context.Context, s span) []result {
 // chunkOf runs the binary once. A seed that ends the process, by a panic or by standing still, is a result as well, the last one.
 func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...string) []result {
 	args := append([]string{
-		"-test.run", "^TestSim$", "-test.timeout", "0", "-sim.json", "-sim.seed", strconv.FormatUint(s.first, 10), "-sim.seeds", strconv.Itoa(s.n),
+		"-test.run", "^TestSim$", "-test.timeout", "0", "-sim.json", "-sim.memory", strconv.Itoa(memoryMax), "-sim.seed", strconv.FormatUint(s.first, 10), "-sim.seeds", strconv.Itoa(s.n),
 	}, more...)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	cmd := exec.CommandContext(ctx, o.binary, args...) //nolint:gosec // made by us
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all", "GOMEMLIMIT=2GiB")
 	cmd.Dir = o.dir
@@ -96,39 +97,58 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 	if err != nil {
 		return nil
 	}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Kill) }
 	if err := cmd.Start(); err != nil {
 		return nil
 	}
-	stuck := time.AfterFunc(stuckAfter, func() { _ = cmd.Process.Signal(quit) }) // it says where it stands
-	defer stuck.Stop()
-	cmd.WaitDelay = stuckAfter
-	var all []result
+	guard := watch(cmd.Process, o.seedMax)
+	defer guard.stop()
+	all, begun := read(stdout, guard, io.MultiWriter(&last, out))
+	err = cmd.Wait()
+	if len(all) < s.n && ctx.Err() == nil {
+		begun.Seed = s.first + uint64(len(all))
+		begun.Violations = []string{o.ended(begun.Seed, err, guard.fired(), last.text)}
+		all = append(all, begun)
+	}
+	return all
+}
+
+// read takes what a process prints: results, the seed that it has begun without ending it, and the rest, which goes to out.
+func read(stdout io.Reader, guard *guard, out io.Writer) (all []result, begun result) {
 	lines := bufio.NewReader(stdout)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if r, ok := bytes.CutPrefix(line, []byte("result ")); ok {
-			stuck.Reset(stuckAfter)
-			var one result
-			if json.Unmarshal(r, &one) == nil { //nolint:musttag // both ends are this program's own
-				all = append(all, one)
-			}
-		} else if len(line) > 0 {
-			_, _ = last.Write(line)
-			fmt.Fprintf(out, "%s", line)
+		what, text, _ := bytes.Cut(line, []byte(" "))
+		var one result
+		switch {
+		case string(what) == "begin" && json.Unmarshal(text, &one) == nil: //nolint:musttag // both ends are this program's own
+			begun = one
+		case string(what) == "result" && json.Unmarshal(text, &one) == nil: //nolint:musttag // both ends are this program's own
+			guard.next()
+			all = append(all, one)
+			begun = result{}
+		default:
+			_, _ = out.Write(line)
 		}
 		if err != nil {
-			break
+			return all, begun
 		}
 	}
-	err = cmd.Wait()
-	if len(all) < s.n && ctx.Err() == nil {
-		seed := s.first + uint64(len(all))
-		path := filepath.Join(o.dir, fmt.Sprintf("seed-%d.txt", seed))
-		_ = os.WriteFile(path, last.text, 0o644) //nolint:gosec // a log
-		all = append(all, result{Seed: seed, Violations: []string{fmt.Sprintf("crash: the process ended (%v) or stood still; %s", err, path)}})
+}
+
+// endless begins what is said of a seed that ran away.
+const endless = "does not end"
+
+// ended says how a seed took its process with it; text is what the process said.
+func (o *options) ended(seed uint64, err error, late bool, text []byte) string {
+	path := filepath.Join(o.dir, fmt.Sprintf("seed-%d.txt", seed))
+	_ = os.WriteFile(path, text, 0o644) //nolint:gosec // a log
+	switch {
+	case late:
+		return fmt.Sprintf(endless+": it was at it for %s; %s says where it stood", o.seedMax, path)
+	case bytes.Contains(text, []byte("out of memory")):
+		return fmt.Sprintf(endless+": it wanted more than %d MiB; %s says where it stood", memoryMax>>20, path)
 	}
-	return all
+	return fmt.Sprintf("crash: the process ended (%v); see %s", err, path)
 }
 
 // tail keeps the beginning of what a process says of its end.
@@ -142,43 +162,4 @@ func (t *tail) Write(b []byte) (int, error) {
 		t.text = append(t.text, b...)
 	}
 	return len(b), nil
-}
-
-// keep shrinks a failing seed, dropping faults one at a time while it still fails alike, and writes it down.
-func (o *options) keep(ctx context.Context, r *result, out io.Writer) {
-	oracle, _, _ := strings.Cut(r.Violations[0], ":")
-	full := o.chunkOf(ctx, span{r.Seed, 1}, io.Discard)
-	if len(full) != 1 {
-		return
-	}
-	best := full[0]
-	if len(best.Faults) == 0 {
-		best.Faults = r.Faults
-	}
-	var drop []string
-	for _, f := range slices.Clone(best.Faults) {
-		var index struct{ Index int }
-		if json.Unmarshal(f, &index) != nil || ctx.Err() != nil { //nolint:musttag // both ends are this program's own
-			continue
-		}
-		try := append(slices.Clone(drop), strconv.Itoa(index.Index))
-		got := o.chunkOf(ctx, span{r.Seed, 1}, io.Discard, "-sim.drop", strings.Join(try, ","))
-		if len(got) == 1 && slices.ContainsFunc(got[0].Violations, func(v string) bool { return strings.HasPrefix(v, oracle+":") }) {
-			drop = try
-			if len(got[0].Faults) > 0 {
-				best = got[0]
-			}
-		}
-	}
-	text, err := json.MarshalIndent(map[string]any{
-		"seed": r.Seed, "drop": strings.Join(drop, ","), "trace": best.Trace, "violations": best.Violations, "faults": best.Faults,
-	}, "", "  ")
-	if err != nil {
-		return
-	}
-	path := filepath.Join(o.dir, fmt.Sprintf("seed-%d.json", r.Seed))
-	if os.WriteFile(path, append(text, '\n'), 0o644) == nil { //nolint:gosec // a log
-		fmt.Fprintf(out, "seed %d fails with %d of its %d faults: %s\n", r.Seed, len(best.Faults), len(full[0].Faults), path)
-		fmt.Fprintf(out, "replay: make sim SEED=%d DROP=%s\n", r.Seed, strings.Join(drop, ","))
-	}
 }

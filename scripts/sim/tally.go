@@ -6,11 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
-
-const quit = syscall.SIGQUIT
 
 // tally sums up results.
 type tally struct {
