@@ -60,7 +60,7 @@ func (w *worker) activate(c *schemas.Campaign) error {
 }
 
 func (w *worker) applyCampaign(a *pb.CampaignApply) (*schemas.Poison, error) {
-	c, err := schemas.ParseCampaign("campaign apply", []byte(a.GetText()))
+	c, err := w.x.cfg.Projections.Campaigns.Parse("campaign apply", []byte(a.GetText()))
 	if err != nil {
 		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: err.Error()}, nil
 	}

@@ -111,6 +111,9 @@ func (c *Config) defaults() {
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
+	if c.Projections.Campaigns == nil {
+		c.Projections.Campaigns = &schemas.CampaignTexts{}
+	}
 	c.Store.Partitions = c.Partitions
 	if c.Store.Logger == nil {
 		c.Store.Logger = c.Logger

@@ -17,6 +17,14 @@ import (
 // its marker may come a few milliseconds after the offset's.
 const factPatience = 30 * time.Second
 
+// What X5 waits for comes within milliseconds or takes its time: each wait is twice the last one, so that a stuck partition costs the broker little.
+const (
+	settlePace    = 2 * time.Millisecond
+	settlePaceMax = 20 * time.Millisecond
+	factPace      = 5 * time.Millisecond
+	factPaceMax   = 100 * time.Millisecond
+)
+
 // settled is what Kafka says of a partition once nothing of ours is under way there.
 type settled struct {
 	committed
@@ -32,7 +40,7 @@ func (x *Processor) settle(ctx context.Context, cl *kgo.Client, p int32) (settle
 	}
 	var s settled
 	crashpoint.Hit("settle.prove.after")
-	for {
+	for wait := settlePace; ; wait = min(2*wait, settlePaceMax) {
 		var err error
 		s, err = x.look(ctx, cl, p)
 		switch {
@@ -56,7 +64,7 @@ func (x *Processor) settle(ctx context.Context, cl *kgo.Client, p int32) (settle
 		default:
 			return settled{}, err
 		}
-		if err := pause(ctx, 2*time.Millisecond); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return settled{}, err
 		}
 	}
@@ -109,7 +117,7 @@ func (x *Processor) look(ctx context.Context, cl *kgo.Client, p int32) (settled,
 // when Pebble agrees: a broker that lost data must be noticed now.
 func (x *Processor) checkFacts(ctx context.Context, p int32, s *settled) error {
 	deadline := time.Now().Add(x.factPatience)
-	for {
+	for wait := factPace; ; wait = min(2*wait, factPaceMax) {
 		last, err := x.lastFact(ctx, p, s.start, s.end)
 		if err != nil {
 			return err
@@ -121,7 +129,7 @@ func (x *Processor) checkFacts(ctx context.Context, p int32, s *settled) error {
 		if time.Now().After(deadline) {
 			return stop
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 		fresh, err := x.look(ctx, x.plain, p)

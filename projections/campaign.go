@@ -94,7 +94,7 @@ func (s *State) EachCampaign(fn func(*CampaignState)) {
 
 // foldActivated brings a version into force from this fact on. Switches and top-ups stay.
 func (s *State) foldActivated(seq int64, a *pb.CampaignActivated) error {
-	rules, err := schemas.ParseCampaign(fmt.Sprintf("campaign %d version %d of fact %d", a.GetCampaign(), a.GetVersion(), seq), []byte(a.GetText()))
+	rules, err := s.cfg.Campaigns.Parse(fmt.Sprintf("campaign %d version %d of fact %d", a.GetCampaign(), a.GetVersion(), seq), []byte(a.GetText()))
 	if err != nil {
 		return err
 	}

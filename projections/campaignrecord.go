@@ -21,7 +21,7 @@ func (c *campaign) appendRules(dst []byte) []byte {
 	return dst
 }
 
-func (c *campaign) readRules(src []byte) error {
+func (c *campaign) readRules(src []byte, texts *schemas.CampaignTexts) error {
 	r := recordReader{b: src}
 	text := append([]byte(nil), r.bytes()...)
 	c.ActivatedSeq = r.int()
@@ -34,7 +34,7 @@ func (c *campaign) readRules(src []byte) error {
 		return err
 	}
 	var err error
-	if c.Rules, err = schemas.ParseCampaign(fmt.Sprintf("campaign %d of the store", c.id), text); err != nil {
+	if c.Rules, err = texts.Parse(fmt.Sprintf("campaign %d of the store", c.id), text); err != nil {
 		return err
 	}
 	if c.Rules.ID != c.id {

@@ -61,7 +61,7 @@ func (s *State) openCampaigns() error {
 		}
 		c := newCampaign(int64(binary.BigEndian.Uint64(key)), &s.source) //nolint:gosec // as written
 		s.insert(c)
-		return c.readRules(value)
+		return c.readRules(value, s.cfg.Campaigns)
 	})
 }
 

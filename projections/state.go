@@ -12,6 +12,9 @@ type Config struct {
 	// ColdDays of watermark without an event of or through a user, and the user leaves memory.
 	// Default 7.
 	ColdDays int
+
+	// Campaigns remembers parsed campaign files, for all partitions of a process. May be nil.
+	Campaigns *schemas.CampaignTexts
 }
 
 // Validate fills in defaults and refuses in sentences.

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +51,33 @@ func TestDemoCampaign(t *testing.T) {
 	c.Text[0]++ // a copy: the next one is whole
 	if DemoCampaign().Text[0] == c.Text[0] {
 		t.Error("two campaigns share a text")
+	}
+}
+
+// A text is parsed once, and what does not parse is not remembered.
+func TestCampaignTexts(t *testing.T) {
+	t.Parallel()
+	var texts CampaignTexts
+	first, err := texts.Parse("a.yaml", DemoCampaign().Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := texts.Parse("b.yaml", DemoCampaign().Text); err != nil || again != first {
+		t.Errorf("the same text came to %p and %p: %v", first, again, err)
+	}
+	other := bytes.Replace(DemoCampaign().Text, []byte("version: 1"), []byte("version: 2"), 1)
+	if c, err := texts.Parse("c.yaml", other); err != nil || c.Version != 2 {
+		t.Errorf("another text came to %+v: %v", c, err)
+	}
+	for range 2 {
+		if _, err := texts.Parse("d.yaml", []byte("campaign: 0")); err == nil || !strings.Contains(err.Error(), "d.yaml") {
+			t.Errorf("a wrong text came to %v", err)
+		}
+	}
+	for n := range 3 * knownTexts {
+		if _, err := texts.Parse("e.yaml", bytes.Replace(other, []byte("version: 2"), []byte("version: "+strconv.Itoa(n+3)), 1)); err != nil || len(texts.known) > knownTexts {
+			t.Fatalf("%d texts are remembered: %v", len(texts.known), err)
+		}
 	}
 }
 
