@@ -72,7 +72,7 @@ func (i *instance) begin() {
 			Dir: "data", FS: l.disk, CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Sync: eventstore.SyncMode(s.plan.Sync),
 			Fatal: l.fatal, Random: randomReader{rng}, Logger: s.logOf(i.name),
 		},
-		Projections: projections.Config{}, Campaigns: s.campaigns, CodeKeys: s.keys,
+		Projections: projections.Config{Campaigns: s.texts}, Campaigns: s.campaigns, CodeKeys: s.keys,
 		Gate: gate, Issuer: iss, Stock: iss, Limiter: s.limiter,
 		CheckpointEvery: 2 * time.Second, Now: now, Logger: s.logOf(i.name),
 	})

@@ -51,11 +51,11 @@ func (s *sim) checkState(l *logs, st *eventstore.Store, p int32, who string) err
 		return err
 	}
 	defer func() { _ = part.Close() }()
-	live, err := projections.Open(storeReader{part}, projections.Config{})
+	live, err := projections.Open(storeReader{part}, projections.Config{Campaigns: s.texts})
 	if err != nil {
 		return err
 	}
-	fold, err := projections.Open(nothing{}, projections.Config{})
+	fold, err := projections.Open(nothing{}, projections.Config{Campaigns: s.texts})
 	if err != nil {
 		return err
 	}

@@ -45,10 +45,10 @@ func draw(seed uint64, drop []int) *plan {
 }
 
 // campaigns are three: one that runs, one of the future, one that has ended.
-func (p *plan) campaigns() []*schemas.Campaign {
+func (p *plan) campaigns(texts *schemas.CampaignTexts) []*schemas.Campaign {
 	var out []*schemas.Campaign
 	for _, text := range []string{p.campaign(1, 1, "1990-01-01", "2090-01-01"), p.campaign(2, 1, "2080-01-01", "2090-01-01"), p.campaign(3, 1, "1990-01-01", "1999-01-01")} {
-		c, err := schemas.ParseCampaign("sim.yaml", []byte(text))
+		c, err := texts.Parse("sim.yaml", []byte(text))
 		if err != nil {
 			panic(err)
 		}

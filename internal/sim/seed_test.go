@@ -52,6 +52,7 @@ type sim struct {
 
 	keys      *schemas.CodeKeys
 	campaigns []*schemas.Campaign
+	texts     *schemas.CampaignTexts
 	feed      *feed
 	faults    *faults
 
@@ -168,7 +169,8 @@ func (s *sim) build() {
 	s.limiter, err = fsm.NewMemoryLimiter(fsm.Rate{PerSecond: 1000}, time.Now)
 	s.must(err)
 	s.keys = codeKeys()
-	s.campaigns = s.plan.campaigns()
+	s.texts = &schemas.CampaignTexts{}
+	s.campaigns = s.plan.campaigns(s.texts)
 	s.tool, err = topiclog.Dial(s.ctx, topiclog.Config{Brokers: s.brokers, Options: s.client("tool")})
 	s.must(err)
 	_, err = s.tool.Create(s.ctx, topiclog.Options{Partitions: partitions, Dev: true})
