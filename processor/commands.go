@@ -107,6 +107,10 @@ func (w *worker) complete(cmd *schemas.Command) *schemas.Poison {
 	if !ok {
 		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_CAMPAIGN, Sentence: fmt.Sprintf("command %q names campaign %d, which is not known here", cmd.CommandID, cmd.Campaign)}
 	}
+	if cmd.FactSeq > 0 && w.signed.Verify(cmd) != schemas.CodeGood {
+		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf(
+			"command %s names fact_seq %d, and hongbao did not sign it under a live key; a service's own command has neither fact_seq nor coupon_id", cmd.CouponID, cmd.FactSeq)}
+	}
 	if cmd.FactSeq > w.store.Last().Seq {
 		return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf(
 			"command %s names fact_seq %d, but there are %d facts; a service's own command has none", cmd.CouponID, cmd.FactSeq, w.store.Last().Seq)}

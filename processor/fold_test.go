@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"hongbao/eventstore"
-	"hongbao/fsm"
 	"hongbao/internal/admission"
 	"hongbao/internal/cascade"
 	"hongbao/projections"
@@ -61,8 +60,8 @@ func foldWorker(tb testing.TB, p, partitions int32, campaign *schemas.Campaign) 
 		tb.Fatal(err)
 	}
 	part := &partition{id: p, x: x, state: state, log: slog.New(slog.DiscardHandler)}
-	w := &worker{partition: part, owner: grantAll{}, machine: fsm.NewMachine(), verifier: schemas.NewCodeVerifier(x.cfg.CodeKeys)}
-	w.out.source = strconv.AppendInt([]byte("/hongbao/"), int64(p), 10)
+	w := newWorker(part)
+	w.owner = grantAll{}
 	w.clockMS, w.now = testNowMS, time.UnixMilli(testNowMS)
 	w.issue.reset()
 	w.draft.begin(eventstore.Boundary{})

@@ -54,6 +54,7 @@ func (w *worker) command(v *schemas.Verdict, r *schemas.Reward) {
 		Coupon: r.Coupon, Rule: r.Rule, FactSeq: w.draft.seq, ValueMinor: r.ValueMinor, Currency: r.Currency,
 		ValidForMS: r.ValidForMS, OrderID: v.OrderID, Trace: v.Trace,
 	}
+	w.signer.Sign(&o.command)
 	o.value = schemas.AppendCommand(o.value[:0], &o.command)
 	o.key = schemas.AppendKey(o.key[:0], v.Chain)
 	o.id = hex.AppendEncode(o.id[:0], r.CouponID[:])

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/eventstore"
-	"hongbao/fsm"
 	"hongbao/internal/crashpoint"
 	"hongbao/internal/topiclog"
 	"hongbao/projections"
@@ -201,9 +199,9 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{partition: p, life: f, machine: fsm.NewMachine(), verifier: schemas.NewCodeVerifier(f.x.cfg.CodeKeys)}
+	w := newWorker(p)
+	w.life = f
 	w.ticket = ticket
-	w.out.source = strconv.AppendInt([]byte("/hongbao/"), int64(p.id), 10)
 	w.pos, w.clockMS = p.store.Last().Positions, p.store.Last().ClockMS
 	owner := f.x.cfg.Gate.Own(p.id, claimSource{p})
 	w.owner, w.closeOwner = owner, owner.Close

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,6 +47,8 @@ type worker struct {
 	machine    *fsm.Machine
 	decoder    schemas.Decoder
 	verifier   *schemas.CodeVerifier
+	signer     *schemas.CommandSigner
+	signed     *schemas.CommandVerifier
 
 	in      inbox
 	draft   draft
@@ -67,6 +70,16 @@ type worker struct {
 	checkpointAt time.Time
 	fresh        bool // no turn yet since the partition was taken
 	stock        stockDuty
+}
+
+func newWorker(p *partition) *worker {
+	keys := p.x.cfg.CodeKeys
+	w := &worker{
+		partition: p, machine: fsm.NewMachine(), verifier: schemas.NewCodeVerifier(keys),
+		signer: schemas.NewCommandSigner(keys), signed: schemas.NewCommandVerifier(keys),
+	}
+	w.out.source = strconv.AppendInt([]byte("/hongbao/"), int64(p.id), 10)
+	return w
 }
 
 // run works until the partition is halted or its life ends. The reason is a *Stop where the partition must

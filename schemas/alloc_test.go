@@ -83,6 +83,7 @@ func (x *hotFixture) paths() []hotPath {
 	var buf, trigger []byte
 	typ, source, eventID := []byte("hongbao.invite.v1.InviteJoined"), []byte("//signup/cn-1"), []byte("e-123456789")
 	command := AppendCommand(nil, x.command)
+	signed, signer, signatures := *x.command, NewCommandSigner(DemoCodeKeys()), NewCommandVerifier(DemoCodeKeys())
 	return append(paths,
 		hotPath{"event", func() {
 			d.Reset()
@@ -92,6 +93,7 @@ func (x *hotFixture) paths() []hotPath {
 			must(d.Event(x.join, &e))
 		}},
 		hotPath{"command/append", func() { buf = AppendCommand(buf[:0], x.command) }},
+		hotPath{"command/sign", func() { signer.Sign(&signed); signatures.Verify(&signed) }},
 		hotPath{"command/decode", func() { must(c.Decode(command)) }},
 		hotPath{"coupon id", func() {
 			trigger = AppendTriggerDirect(trigger[:0], 1<<62, 7)

@@ -23,6 +23,7 @@ type Command struct {
 	OrderID     []byte // of a purchase's reward
 	CommandID   []byte // of another service's command, which has no FactSeq; unique per service
 	Trace       []byte // traceparent, may be empty
+	MAC         []byte // hongbao's signature, of a command with a FactSeq; see CommandSigner
 }
 
 // AppendCommand appends c as hongbao.invite.v1.CouponCommand and returns the extended buffer. It
@@ -42,7 +43,8 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	dst = appendInt(dst, 10, c.ValidForMS)
 	dst = appendBytes(dst, 11, c.OrderID)
 	dst = appendBytes(dst, 12, c.CommandID)
-	return appendBytes(dst, 13, c.Trace)
+	dst = appendBytes(dst, 13, c.Trace)
+	return appendBytes(dst, 14, c.MAC)
 }
 
 // Decode decodes and checks a value of coupon.commands: Protobuf, without allocating, or the JSON
@@ -104,8 +106,10 @@ func (c *Command) fields(w *wire) {
 			c.CommandID = w.text()
 		case 13<<3 | wireBytes:
 			c.Trace = w.text()
+		case 14<<3 | wireBytes:
+			c.MAC = w.s
 		default:
-			w.unknown(13)
+			w.unknown(14)
 		}
 	}
 }
@@ -122,7 +126,7 @@ func (c *Command) fromJSON(value []byte) *Poison {
 		Campaign:    m.Campaign, Chain: m.Chain, Beneficiary: m.Beneficiary,
 		Coupon: []byte(m.Coupon), Rule: []byte(m.RuleId), FactSeq: m.FactSeq,
 		ValueMinor: m.ValueMinor, Currency: []byte(m.Currency), ValidForMS: m.ValidForMs,
-		OrderID: []byte(m.OrderId), CommandID: []byte(m.CommandId), Trace: []byte(m.Traceparent),
+		OrderID: []byte(m.OrderId), CommandID: []byte(m.CommandId), Trace: []byte(m.Traceparent), MAC: m.Mac,
 	}
 	id := jsonID(m.CouponId)
 	if len(id) != len(c.CouponID) && len(id) != 0 {

@@ -27,6 +27,9 @@ func drawCommand(t *rapid.T) *Command {
 	if c.HasCouponID = rapid.Bool().Draw(t, "own"); c.HasCouponID {
 		copy(c.CouponID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		c.FactSeq = drawID(t, "seq")
+		if mac := rapid.SliceOfN(rapid.Byte(), 0, 16).Draw(t, "mac"); len(mac) > 0 {
+			c.MAC = mac
+		}
 	} else {
 		c.CommandID = []byte(drawText(t, "command", 1, MaxStringBytes))
 	}

@@ -42,6 +42,8 @@
 //	               content-type; else structured mode, a JSON object.
 //	JSON           the proto field names; 64-bit integers as numbers or strings.
 //
+// The MAC of a command is between hongbao and itself: command_mac.go.
+//
 // To change a message: edit proto/, then `make proto`, which is `go generate ./schemas`; it needs
 // buf (v1.75.0) and protoc-gen-go (v1.36.12) in PATH. It lints, refuses a breaking change,
 // generates, and writes the image that the next change is compared with.

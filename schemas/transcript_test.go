@@ -190,7 +190,7 @@ func commandMessage(c *Command) *pb.CouponCommand {
 	m := &pb.CouponCommand{
 		Campaign: c.Campaign, Chain: c.Chain, Beneficiary: c.Beneficiary, Coupon: string(c.Coupon), RuleId: string(c.Rule),
 		FactSeq: c.FactSeq, ValueMinor: c.ValueMinor, Currency: string(c.Currency), ValidForMs: c.ValidForMS,
-		OrderId: string(c.OrderID), CommandId: string(c.CommandID), Traceparent: string(c.Trace),
+		OrderId: string(c.OrderID), CommandId: string(c.CommandID), Traceparent: string(c.Trace), Mac: c.MAC,
 	}
 	if c.HasCouponID {
 		m.CouponId = c.CouponID[:]

@@ -25,6 +25,7 @@ type foldPath struct {
 	state    *projections.State
 	decoder  schemas.Decoder
 	verifier *schemas.CodeVerifier
+	signer   *schemas.CommandSigner
 	events   [factArenaEvents]schemas.Event
 	fact     schemas.Fact
 	command  schemas.Command
@@ -45,7 +46,7 @@ func (b *bench) allocsPerEvent() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p := &foldPath{verifier: schemas.NewCodeVerifier(keys), seq: 1}
+	p := &foldPath{verifier: schemas.NewCodeVerifier(keys), signer: schemas.NewCommandSigner(keys), seq: 1}
 	if p.state, err = openBenchState(nothing{}); err != nil {
 		return 0, err
 	}
@@ -130,6 +131,7 @@ func (p *foldPath) rule(e *schemas.Event) error {
 	for i := range v.Rewards {
 		r := &v.Rewards[i]
 		p.command = schemas.Command{CouponID: r.CouponID, HasCouponID: true, Campaign: v.Campaign, Chain: v.Chain, Beneficiary: r.Beneficiary, Coupon: r.Coupon, Rule: r.Rule, FactSeq: p.seq}
+		p.signer.Sign(&p.command)
 		p.scratch = schemas.AppendCommand(p.scratch[:0], &p.command)
 	}
 	return p.state.Fold(&p.fact)

@@ -296,6 +296,20 @@ func TestCouponDeadBroken(t *testing.T) {
 			before: func(sc *scenario) { sc.couponDead = append(sc.couponDead, sc.couponDead[len(sc.couponDead)-1]) },
 		},
 		{
+			name: "forged command without one", check: CheckCoupons, says: "cannot be executed (INVALID_FIELD) and has 0 records",
+			before: func(sc *scenario) {
+				sc.couponDead = slices.Delete(sc.couponDead, len(sc.couponDead)-3, len(sc.couponDead)-2)
+			},
+		},
+		{
+			name: "forged command executed", check: CheckCoupons, says: "where no command for it is",
+			before: func(sc *scenario) {
+				cmd := *sc.p.commands[len(sc.p.commands)-5] // of a fact that is, under an unknown key
+				sc.p.coupon(&cmd).issue()
+				sc.p.end()
+			},
+		},
+		{
 			name: "of a command that was executed", check: CheckCoupons, says: "which was executed or is sound",
 			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginOffset = 0 },
 		},

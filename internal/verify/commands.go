@@ -38,6 +38,10 @@ func (p *partition) nextOwn() *schemas.Command {
 			p.intake.bad = append(p.intake.bad, badCommand{offset: r.Offset, reasons: reasons})
 			continue
 		}
+		if c.FactSeq != 0 && p.forged(c, r) {
+			p.bury(r)
+			continue
+		}
 		if c.FactSeq != 0 {
 			p.intake.at = r
 			return c
@@ -91,7 +95,29 @@ func (p *partition) checkCommands(c *campaign, v *schemas.Verdict) {
 	}
 }
 
+// forged says that a command with a fact_seq is surely not hongbao's: without a signature, with a wrong one, or
+// naming a fact that did not exist when it was read. One under a key that is not live here may be of a key that was.
+func (p *partition) forged(cmd *schemas.Command, r *topiclog.Record) bool {
+	switch status := p.signed.Verify(cmd); {
+	case status == schemas.CodeGood:
+		return false
+	case len(cmd.MAC) == 0, status == schemas.CodeForged && p.v.cfg.Keys != nil:
+		return true
+	}
+	return cmd.FactSeq > p.meta.Seq && r.Offset < p.meta.Positions[schemas.TopicCommands]
+}
+
+// bury expects a dead letter about a command that hongbao did not sign.
+func (p *partition) bury(r *topiclog.Record) {
+	p.intake.bad = append(p.intake.bad, badCommand{offset: r.Offset, reasons: bit(pb.Reason_REASON_INVALID_FIELD)})
+}
+
+// orphan is a command without a reward: hongbao's mistake, or under a signature that nobody here knows.
 func (p *partition) orphan(cmd *schemas.Command, r *topiclog.Record) {
+	if p.signed.Verify(cmd) != schemas.CodeGood {
+		p.bury(r)
+		return
+	}
 	p.v.badAt(CheckRewards, r, p.id, "the command at offset %d of coupon.commands (coupon %s) has no reward of seq %d behind it, or is its second one",
 		r.Offset, hex(cmd.CouponID[:]), cmd.FactSeq)
 }
@@ -171,7 +197,9 @@ func (p *partition) endCommands() {
 	}
 }
 
-// commandSum is over what a command says, however it was encoded.
+// commandSum is over what a command says, however it was encoded and signed.
 func commandSum(cmd *schemas.Command) uint64 {
-	return xxh3.Hash(schemas.AppendCommand(make([]byte, 0, 256), cmd))
+	said := *cmd
+	said.MAC = nil
+	return xxh3.Hash(schemas.AppendCommand(make([]byte, 0, 256), &said))
 }

@@ -189,6 +189,31 @@ func (sc *scenario) payReversed(c *wcoupon) {
 	c.p.duplicate(again, first)
 }
 
+// forgeries: commands that name a fact and are not hongbao's; each is buried.
+func (sc *scenario) forgeries() {
+	p := sc.p
+	stranger := append([]byte{77}, make([]byte, 10)...) // a signature under a key that is not live
+	for _, f := range []struct {
+		of  *wfact
+		mac []byte
+		id  byte
+	}{
+		{sc.joinA, []byte{}, 1},
+		{sc.joinA, make([]byte, 11), 1},
+		{sc.joinA, stranger, 1},
+		{sc.joinA, []byte{}, 0},                             // in a genuine one's words
+		{&wfact{f: schemas.Fact{Seq: 99_999}}, stranger, 1}, // of a fact that never was
+	} {
+		c := p.commands[0].c
+		c.CouponID[0] ^= f.id
+		cmd := p.command(f.of, c)
+		cmd.mac = f.mac
+		sc.couponDead = append(sc.couponDead, &pb.DeadLetter{
+			OriginTopic: "coupon.commands", OriginPartition: p.id, OriginOffset: cmd.offset, Key: []byte(cmd.key), Reason: pb.Reason_REASON_INVALID_FIELD,
+		})
+	}
+}
+
 // others: what other services send on coupon.commands.
 func (sc *scenario) others() {
 	p := sc.p
@@ -203,6 +228,7 @@ func (sc *scenario) others() {
 	}()
 	c.issue()
 	p.command(nil, sent) // redelivered
+	sc.forgeries()
 	unknown := p.command(nil, schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, Coupon: []byte("no_such"), CommandID: []byte("c-2")})
 	garbage := p.command(nil, schemas.Command{Chain: sc.s})
 	garbage.raw = []byte("\xff garbage")

@@ -31,6 +31,7 @@ type partition struct {
 	event    schemas.Event
 	decoder  schemas.Decoder
 	verifier *schemas.CodeVerifier
+	signed   *schemas.CommandVerifier
 	letters  []letter
 	answered int64 // offset of the last verdict
 
@@ -56,7 +57,7 @@ func (v *run) partition(id int32, c topiclog.Commit) *partition {
 	if keys == nil {
 		keys = schemas.DemoCodeKeys() // it still reads what a code says
 	}
-	p.verifier = schemas.NewCodeVerifier(keys)
+	p.verifier, p.signed = schemas.NewCodeVerifier(keys), schemas.NewCommandVerifier(keys)
 	p.sum(p.hash[:])
 	if c.Offset < 0 {
 		return p

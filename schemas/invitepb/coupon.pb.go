@@ -424,13 +424,15 @@ type CouponCommand struct {
 	Coupon string `protobuf:"bytes,5,opt,name=coupon,proto3" json:"coupon,omitempty"`
 	RuleId string `protobuf:"bytes,6,opt,name=rule_id,json=ruleId,proto3" json:"rule_id,omitempty"`
 	// Seq of the Accepted fact that granted it.
-	FactSeq       int64  `protobuf:"varint,7,opt,name=fact_seq,json=factSeq,proto3" json:"fact_seq,omitempty"`
-	ValueMinor    int64  `protobuf:"varint,8,opt,name=value_minor,json=valueMinor,proto3" json:"value_minor,omitempty"`
-	Currency      string `protobuf:"bytes,9,opt,name=currency,proto3" json:"currency,omitempty"`
-	ValidForMs    int64  `protobuf:"varint,10,opt,name=valid_for_ms,json=validForMs,proto3" json:"valid_for_ms,omitempty"`
-	OrderId       string `protobuf:"bytes,11,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	CommandId     string `protobuf:"bytes,12,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
-	Traceparent   string `protobuf:"bytes,13,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	FactSeq     int64  `protobuf:"varint,7,opt,name=fact_seq,json=factSeq,proto3" json:"fact_seq,omitempty"`
+	ValueMinor  int64  `protobuf:"varint,8,opt,name=value_minor,json=valueMinor,proto3" json:"value_minor,omitempty"`
+	Currency    string `protobuf:"bytes,9,opt,name=currency,proto3" json:"currency,omitempty"`
+	ValidForMs  int64  `protobuf:"varint,10,opt,name=valid_for_ms,json=validForMs,proto3" json:"valid_for_ms,omitempty"`
+	OrderId     string `protobuf:"bytes,11,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	CommandId   string `protobuf:"bytes,12,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
+	Traceparent string `protobuf:"bytes,13,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// hongbao's signature, of a command with a fact_seq (schemas/doc.go, "command MAC"). Not part of the facts.
+	Mac           []byte `protobuf:"bytes,14,opt,name=mac,proto3" json:"mac,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +556,13 @@ func (x *CouponCommand) GetTraceparent() string {
 		return x.Traceparent
 	}
 	return ""
+}
+
+func (x *CouponCommand) GetMac() []byte {
+	if x != nil {
+		return x.Mac
+	}
+	return nil
 }
 
 // ControlCommand travels on hongbao.control, key = chain id, or campaign/<id> for a campaign change.
@@ -1585,7 +1594,7 @@ var File_hongbao_invite_v1_coupon_proto protoreflect.FileDescriptor
 
 const file_hongbao_invite_v1_coupon_proto_rawDesc = "" +
 	"\n" +
-	"\x1ehongbao/invite/v1/coupon.proto\x12\x11hongbao.invite.v1\x1a\x1ehongbao/invite/v1/reason.proto\"\x87\x03\n" +
+	"\x1ehongbao/invite/v1/coupon.proto\x12\x11hongbao.invite.v1\x1a\x1ehongbao/invite/v1/reason.proto\"\x99\x03\n" +
 	"\rCouponCommand\x12\x1b\n" +
 	"\tcoupon_id\x18\x01 \x01(\fR\bcouponId\x12\x1a\n" +
 	"\bcampaign\x18\x02 \x01(\x03R\bcampaign\x12\x14\n" +
@@ -1603,7 +1612,8 @@ const file_hongbao_invite_v1_coupon_proto_rawDesc = "" +
 	"\border_id\x18\v \x01(\tR\aorderId\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\f \x01(\tR\tcommandId\x12 \n" +
-	"\vtraceparent\x18\r \x01(\tR\vtraceparent\"\xc8\x03\n" +
+	"\vtraceparent\x18\r \x01(\tR\vtraceparent\x12\x10\n" +
+	"\x03mac\x18\x0e \x01(\fR\x03mac\"\xc8\x03\n" +
 	"\x0eControlCommand\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12;\n" +
