@@ -5,6 +5,7 @@ import (
 
 	"hongbao/internal/admission"
 	"hongbao/projections"
+	"hongbao/schemas"
 )
 
 var errLeaseOld = errors.New("the lease was not confirmed lately, so this instance does not speak for the partition (X7)")
@@ -47,4 +48,40 @@ func (w *worker) knownShares(user, bucket int64) ([]admission.EventID, error) {
 		known[i] = id
 	}
 	return known, nil
+}
+
+// owe remembers what was asked for the events of the batch from i on, which are decided in a later step: by then state may refuse one without asking,
+// and what Redis granted before would stay (X10). unknown: there was no answer, and each ask may have been granted.
+func (w *worker) owe(i int, unknown bool) {
+	b := &w.batch
+	for ; i < len(b.ask); i++ {
+		k := b.ask[i]
+		if k < 0 {
+			continue
+		}
+		want := b.asks[k].Want
+		if !unknown && b.answers[k].Claim != admission.Yes {
+			want &^= admission.WantClaim
+		}
+		if !unknown && b.answers[k].Share != admission.Yes {
+			want &^= admission.WantShare
+		}
+		if want == 0 {
+			continue
+		}
+		if w.owed == nil {
+			w.owed = map[int64]admission.Want{}
+		}
+		w.owed[b.events[i].Offset] |= want
+	}
+}
+
+// payOwed has the fact of a refusal name what was granted in an earlier step. Giving back what the event does not hold does nothing.
+func (w *worker) payOwed(v *schemas.Verdict, o projections.Outcome) {
+	want := w.owed[v.Offset]
+	delete(w.owed, v.Offset)
+	if o == projections.Refuse {
+		v.Claimed = v.Claimed || want&admission.WantClaim != 0
+		v.Counted = v.Counted || want&admission.WantShare != 0
+	}
 }

@@ -108,6 +108,7 @@ func (w *worker) judge(ctx context.Context, recs []*kgo.Record) (int, error) {
 	}
 	w.state.EndProbe()
 	if err := w.admit(ctx); err != nil {
+		w.owe(0, true)
 		if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errLeaseOld) {
 			return 0, nil //nolint:nilerr // nothing was decided; the same events get the same answers later
 		}
@@ -116,6 +117,7 @@ func (w *worker) judge(ctx context.Context, recs []*kgo.Record) (int, error) {
 	for i, r := range recs {
 		more, err := w.rule(i, r)
 		if err != nil || !more {
+			w.owe(i, false)
 			return i, err
 		}
 	}
@@ -235,6 +237,9 @@ func (w *worker) rule(i int, r *kgo.Record) (more bool, err error) {
 	e := &b.events[i]
 	v := &w.fact.Verdict
 	outcome := w.state.Decide(e, a, v)
+	if len(w.owed) > 0 && outcome != projections.NeedAnswer {
+		w.payOwed(v, outcome)
+	}
 	switch outcome {
 	case projections.NeedAnswer:
 		return false, nil

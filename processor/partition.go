@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/eventstore"
+	"hongbao/internal/admission"
 	"hongbao/internal/crashpoint"
 	"hongbao/internal/topiclog"
 	"hongbao/projections"
@@ -32,6 +33,7 @@ type partition struct {
 	store *eventstore.Partition // nil before the first takeover
 	state *projections.State    // nil while the store says something else
 	undo  releaseQueue
+	owed  map[int64]admission.Want // what Redis granted, or may have, to events that are undecided still, by offset
 
 	committed atomic.Int64  // seq up to which facts are committed in Kafka
 	ticket    atomic.Uint64 // number of this ownership: a late answer to an earlier one is known by it (X11)
@@ -117,7 +119,7 @@ func (p *partition) leave() {
 		if err := p.store.Close(); err != nil {
 			p.log.Error("closing the store", "partition", p.id, "error", err)
 		}
-		p.store, p.state, p.undo = nil, nil, releaseQueue{}
+		p.store, p.state, p.undo, p.owed = nil, nil, releaseQueue{}, nil
 	}
 	p.mu.Unlock()
 	p.lane.mu.Lock()
