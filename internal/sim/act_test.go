@@ -34,6 +34,7 @@ func (s *sim) settle() {
 		}
 		if (quiet == 3 || time.Until(until) < longest) && !mended {
 			mended = true
+			s.checkReasons()
 			if s.mend() {
 				quiet = 0
 			}
@@ -44,7 +45,7 @@ func (s *sim) settle() {
 	}
 	if quiet < 3 {
 		lag, coupons := s.reader.open(&s.expected)
-		s.fail("I8", "%v after the faults stopped there is a lag of %d and %d coupons are on their way", quietMax, lag, coupons)
+		s.fail("I8", "%v after the faults stopped there is a lag of %d, and %d coupons are on their way or past their validity", quietMax, lag, coupons)
 	}
 	s.expectStops()
 }

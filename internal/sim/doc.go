@@ -14,8 +14,8 @@
 //	I5  order per key is kept
 //	I6  hash(live state) = hash(fold from zero) = what the metadata names
 //	I7  each outbox entry is published once, in order
-//	I8  after the faults stop: no lag, no open transaction, LSO = end, within 60 s
-//	I9  Redis and the issuer's memory say what facts say, once reconciled
+//	I8  after the faults stop: no lag, no open transaction, LSO = end, within 60 s; nothing stopped without a cause, nobody else's transaction was ended
+//	I9  Redis and the issuer's memory and stock say what facts say, once reconciled
 //	I10 the issuer never heard of a coupon whose ISSUING was not committed; one effect per coupon id at most
 //
 // A partition that a fault must stop (X5d, X6, X8) is expected to stop loudly and alone, with nothing wrong published.

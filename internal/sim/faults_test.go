@@ -66,7 +66,7 @@ var codes = map[kmsg.Key][]*kerr.Error{
 }
 
 // drawFaults draws a schedule. One seed in ten has none: the quiet run is a case of its own.
-func (p *plan) drawFaults(rng *rand.Rand, drop []int) {
+func (p *plan) drawFaults(rng *rand.Rand) {
 	if rng.IntN(10) == 0 {
 		return
 	}
@@ -77,10 +77,6 @@ func (p *plan) drawFaults(rng *rand.Rand, drop []int) {
 		p.Faults = append(p.Faults, p.timedFault(rng))
 	}
 	p.alone()
-	for i := range p.Faults {
-		p.Faults[i].Index = i
-	}
-	p.Faults = slices.DeleteFunc(p.Faults, func(f fault) bool { return slices.Contains(drop, f.Index) })
 }
 
 // alone keeps apart what may not meet: a partition that stops for good holds back everybody once Redis or the issuer has
@@ -199,6 +195,9 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 	case "slow answer":
 		f.s.hit(x.Kind + " " + name)
 		return fate{slow: x.For}
+	case "outlives":
+		f.s.hit(x.Kind + " " + name)
+		return fate{late: x.For, sure: true}
 	default:
 		f.s.hit(x.Kind + " " + name)
 		return fate{late: x.For}

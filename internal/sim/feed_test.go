@@ -37,6 +37,7 @@ type feed struct {
 	orders []order
 	number int64 // of campaign changes
 	out    []input
+	later  []int64 // users of clash who join elsewhere in the next burst
 }
 
 type tree struct {
@@ -76,6 +77,9 @@ func (f *feed) tree() *tree {
 func (f *feed) send(n int) {
 	for range n {
 		f.event()
+	}
+	if f.s.plan.Focus == "claims" {
+		f.clash()
 	}
 	f.flush()
 }

@@ -220,8 +220,13 @@ func (s *sim) stop() {
 	}
 }
 
-// owners says which process works on which partition.
+// owners says which process works on which partition, once nothing is held up any more: who waits for an answer stops late, and may be given what
+// others have left.
 func (s *sim) owners() (of [partitions]*instance) {
+	s.net.mu.Lock()
+	latest := s.net.latest
+	s.net.mu.Unlock()
+	s.pause(time.Until(latest))
 	for _, i := range s.fleet {
 		if !i.running() {
 			continue

@@ -150,11 +150,13 @@ func (s *sim) ongoing() []string {
 	cl, err := kgo.NewClient(append(s.client("judge"), kgo.SeedBrokers(s.brokers...))...)
 	s.must(err)
 	defer cl.Close()
-	listed, err := kadm.NewClient(cl).ListTransactions(s.ctx, nil, []string{"Ongoing"})
+	adm := kadm.NewClient(cl)
+	listed, err := adm.ListTransactions(s.ctx, nil, []string{"Ongoing"})
 	s.must(err)
 	var out []string
 	for _, t := range listed.Sorted() {
-		out = append(out, fmt.Sprintf("%s (producer %d)", t.TxnID, t.ProducerID))
+		d, _ := adm.DescribeTransactions(s.ctx, t.TxnID)
+		out = append(out, fmt.Sprintf("%s (producer %d, since %s, %v)", t.TxnID, t.ProducerID, time.UnixMilli(d[t.TxnID].StartTimestamp).UTC().Format("05.000"), d[t.TxnID].Topics))
 	}
 	return out
 }

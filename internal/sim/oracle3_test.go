@@ -163,6 +163,8 @@ func (s *sim) checkModels(l *logs) {
 			s.fail("I9", "user and hour %s have %d accepted shares, the limit is 5", k, n)
 		}
 	}
+	s.checkClaims(claims, members)
+	s.checkCounts(l)
 	s.checkIssuer(l)
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"hongbao/schemas"
@@ -24,6 +25,7 @@ type plan struct {
 	Beyond    string
 	Stock     int
 	Budget    int
+	Focus     string
 	Faults    []fault
 }
 
@@ -40,7 +42,13 @@ func draw(seed uint64, drop []int) *plan {
 	if rng.IntN(2) == 0 {
 		p.Instances = 2 + rng.IntN(4)
 	}
-	p.drawFaults(rng, drop)
+	if p.drawFaults(rng); *flagFocus != "" {
+		p.focus(*flagFocus, rng)
+	}
+	for i := range p.Faults {
+		p.Faults[i].Index = i
+	}
+	p.Faults = slices.DeleteFunc(p.Faults, func(f fault) bool { return slices.Contains(drop, f.Index) })
 	return p
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -32,10 +33,11 @@ type reader struct {
 	homes    map[string]int32
 	reasons  map[string]pb.Reason
 	vouchers map[string]pb.VoucherState
+	expires  map[string]int64 // of vouchers that are ISSUED, by coupon id
 }
 
 func newReader(s *sim) *reader {
-	r := &reader{s: s, done: make(chan struct{}), topics: map[string]schemas.Topic{}, states: map[string]pb.CouponState{}, chains: map[string]int64{}, homes: map[string]int32{}, reasons: map[string]pb.Reason{}, vouchers: map[string]pb.VoucherState{}}
+	r := &reader{s: s, done: make(chan struct{}), topics: map[string]schemas.Topic{}, states: map[string]pb.CouponState{}, chains: map[string]int64{}, homes: map[string]int32{}, reasons: map[string]pb.Reason{}, vouchers: map[string]pb.VoucherState{}, expires: map[string]int64{}}
 	from := map[string]map[int32]kgo.Offset{}
 	for t := range schemas.Topics {
 		r.topics[t.String()] = t
@@ -86,7 +88,8 @@ func (r *reader) take(rec *kgo.Record) {
 		}
 		r.steps[rec.Partition] = at
 	case *pb.Fact_VoucherMoved:
-		r.vouchers[string(b.VoucherMoved.VoucherId)] = b.VoucherMoved.To
+		id := string(b.VoucherMoved.VoucherId)
+		r.vouchers[id], r.expires[id] = b.VoucherMoved.To, b.VoucherMoved.ExpiresMs
 	case *pb.Fact_CouponMoved:
 		id := string(b.CouponMoved.CouponId)
 		r.states[id] = b.CouponMoved.To
@@ -132,8 +135,16 @@ func (r *reader) open(e *expected) (lag, coupons int) {
 			coupons++
 		}
 	}
+	for id, v := range r.vouchers {
+		if v == pb.VoucherState_VOUCHER_STATE_ISSUED && !e.stops[r.homes[id]] && r.expires[id] < time.Now().Add(-overdue).UnixMilli() {
+			coupons++
+		}
+	}
 	return lag, coupons
 }
+
+// overdue is how long after its end a voucher may still be ISSUED: timers come once a second.
+const overdue = 3 * time.Second
 
 // records counts what was read so far.
 func (r *reader) records() int {

@@ -123,6 +123,8 @@ func burn(seed uint64) {
 }
 
 func (s *sim) fail(oracle, format string, args ...any) {
+	s.hitMu.Lock()
+	defer s.hitMu.Unlock()
 	if len(s.result.Violations) < 20 {
 		s.result.Violations = append(s.result.Violations, oracle+": "+fmt.Sprintf(format, args...))
 	}

@@ -19,6 +19,7 @@ var (
 	flagSeed  = flag.Uint64("sim.seed", 1, "the first seed")
 	flagSeeds = flag.Int("sim.seeds", 8, "how many")
 	flagDrop  = flag.String("sim.drop", "", "faults of the schedule that are left out, by index")
+	flagFocus = flag.String("sim.focus", "", "one kind of trouble in place of the common draw (focus_test.go)")
 	flagLog   = flag.Bool("sim.log", false, "show what the processes log, on standard output")
 	flagPlan  = flag.Bool("sim.plan", false, "show the schedule of each seed")
 	flagMem   = flag.Uint64("sim.memory", 0, "how much address space the process may have; 0: what the system gives")

@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sort"
@@ -48,6 +49,8 @@ var timed = []struct {
 	{"offsets lost", 1, (*sim).offsetsLost},
 	{"facts lost", 1, (*sim).factsLost},
 	{"truncated", 1, (*sim).truncated},
+	{"overtaken", 0, (*sim).overtake}, // by a focus only, as the next
+	{"offset forged", 0, (*sim).offsetForged},
 }
 
 func (p *plan) timedFault(rng *rand.Rand) fault {
@@ -250,7 +253,10 @@ func (s *sim) foreignTransaction(f fault) {
 	}
 	s.hit("foreign transaction")
 	s.later(f.For/2, func() {
-		_ = cl.EndTransaction(s.ctx, kgo.TransactionEndTry(f.N%3 > 0))
+		err := cl.EndTransaction(s.ctx, kgo.TransactionEndTry(f.N%3 > 0))
+		if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.InvalidTxnState) {
+			s.fail("I8", "the transaction of somebody else was ended (X5c): %v", err)
+		}
 		cl.Close()
 	})
 }

@@ -20,7 +20,8 @@ type network struct {
 	mu        sync.Mutex
 	listeners map[string]*listener
 	ports     int
-	down      bool // no broker listens: every dial is refused
+	down      bool      // no broker listens: every dial is refused
+	latest    time.Time // when the last frame that was held up arrives
 
 	// request judges a frame on its way to the broker; response sees one that comes back.
 	request  func(l *link, c *conn, frame []byte) fate
@@ -33,6 +34,7 @@ type fate struct {
 	cutBack bool          // the broker applies it, and the connection breaks before the answer
 	swallow bool          // the broker applies it, and the answer never comes
 	late    time.Duration // the request waits before the broker sees it
+	sure    bool          // what is late comes also if the connection has gone by then
 	slow    time.Duration // the answer waits
 }
 
@@ -248,6 +250,7 @@ func (c *conn) send(b []byte) (int, error) {
 		return 0, errReset
 	}
 	f := c.link.net.request(c.link, c, b)
+	c.link.net.expect(max(f.late, f.slow))
 	if f.cut {
 		_ = c.Close()
 		return 0, errReset
@@ -257,7 +260,7 @@ func (c *conn) send(b []byte) (int, error) {
 		c.marks[correlation(b)] = f
 		c.mu.Unlock()
 	}
-	c.out.put(b, f.late)
+	c.out.put(b, f.late, f.sure)
 	return len(b), nil
 }
 
@@ -278,8 +281,17 @@ func (c *conn) answer(b []byte) (int, error) {
 	case f.swallow:
 		return len(b), nil
 	}
-	c.out.put(b, f.slow)
+	c.out.put(b, f.slow, false)
 	return len(b), nil
+}
+
+// expect notes that a frame is held up for d.
+func (n *network) expect(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at := time.Now().Add(d); at.After(n.latest) {
+		n.latest = at
+	}
 }
 
 // Read takes what has come. A paused process neither hears nor is heard.
@@ -344,8 +356,9 @@ type stream struct {
 }
 
 type chunk struct {
-	b  []byte
-	at time.Time // zero: at once
+	b    []byte
+	at   time.Time // zero: at once
+	sure bool      // it comes also after the end
 }
 
 func newStream() *stream { return &stream{ready: make(chan struct{}, 1)} }
@@ -357,13 +370,13 @@ func (s *stream) wake() {
 	}
 }
 
-func (s *stream) put(b []byte, after time.Duration) {
+func (s *stream) put(b []byte, after time.Duration, sure bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
-	c := chunk{b: slices.Clone(b)}
+	c := chunk{b: slices.Clone(b), sure: sure}
 	if after > 0 {
 		c.at = time.Now().Add(after)
 	}
@@ -384,13 +397,18 @@ func (s *stream) take(b []byte) (int, error) {
 		s.chunks[0] = chunk{}
 		s.chunks = s.chunks[1:]
 	}
-	if n == 0 && s.closed {
+	if n == 0 && s.closed && !s.sure() {
 		return 0, errReset
 	}
 	if n > 0 && (len(s.chunks) > 0 || s.closed) {
 		s.wake()
 	}
 	return n, nil
+}
+
+// sure says that something is on its way which the end does not stop.
+func (s *stream) sure() bool {
+	return slices.ContainsFunc(s.chunks, func(c chunk) bool { return c.sure })
 }
 
 // await waits until something may have changed, at most until the deadline.
