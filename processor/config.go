@@ -52,7 +52,7 @@ type Config struct {
 	Partitions int32 // of every topic
 	OpenMax    int   // coupons on their way per partition, default 128
 	Pin        PinMode
-	Lanes      int // default: usable cores, at most Partitions
+	Lanes      int // default: one for two usable cores, at most Partitions
 
 	Store       eventstore.Config
 	Projections projections.Config

@@ -18,7 +18,7 @@ import (
 // transactionTimeout is below the session timeout: what a dead lane left open is over before its partitions move.
 const transactionTimeout = 8 * time.Second
 
-// lane is one Kafka client for the partitions of one core. Its client has lives: an outcome that is
+// lane is one Kafka client for the partitions of a core or two. Its client has lives: an outcome that is
 // unknown (X6), or a fence, ends the client, and every partition starts again at X5 under a new one.
 type lane struct {
 	x     *Processor
@@ -229,7 +229,7 @@ func (f *life) topicsOf(p int32) map[string][]int32 {
 }
 
 // pollPace is from poll to poll while the lane does not lag: each costs the broker a fetch, however little is there.
-const pollPace = 5 * time.Millisecond
+const pollPace = 10 * time.Millisecond
 
 // dispatch polls the lane's client and hands each partition its records. When too much is folded and not
 // yet published, or read and not yet folded, it stops polling (X9): the client is the lane's own.
