@@ -64,7 +64,7 @@ func (s *State) Evict() int {
 		newest := max(len(c.shares.pages)-sharePagesKept, 0)
 		for pg := range c.shares.pages[:newest] {
 			if c.shares.meta[pg].flags&pageDirty == 0 {
-				c.shares.pages[pg] = nil
+				c.shares.leave(uint32(pg))
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (s *State) evictMembers(c *campaign) (gone int) {
 			c.users.remove(mixID(id), ord)
 			gone++
 		})
-		c.members.pages[pg] = nil
+		c.members.leave(uint32(pg))
 	}
 	return gone
 }
@@ -89,7 +89,7 @@ func (s *State) evictMembers(c *campaign) (gone int) {
 func evict[P any, C pageCodec[P]](t *table[P, C], isCold func(day uint16) bool) {
 	for pg, p := range t.pages {
 		if p != nil && t.meta[pg].flags&pageDirty == 0 && isCold(t.meta[pg].day) {
-			t.pages[pg] = nil
+			t.leave(uint32(pg))
 		}
 	}
 }
@@ -102,7 +102,8 @@ func (s *State) dropShares(c *campaign, w Writer) {
 			return
 		}
 		w.Delete(SpaceShares, pageKey(nil, c.id, pg))
-		c.shares.pages[pg], c.shareInfo[pg] = nil, sharePageInfo{}
+		c.shares.leave(pg)
+		c.shareInfo[pg] = sharePageInfo{}
 		c.shareFloor++
 		c.changed = true
 	}

@@ -23,6 +23,7 @@ type table[P any, C pageCodec[P]] struct {
 	campaign int64
 	next     uint32 // ordinal of the next record
 	pages    []*P   // nil: only in the store
+	spare    []*P   // pages that have left, and a slab of new ones: memory stays with its table
 	meta     []pageMeta
 	dirty    []uint32 // pages changed since the last flush
 }
@@ -44,6 +45,32 @@ const (
 	pageHeaderLen = 3
 )
 
+// pageSlab is how many pages are allocated at once.
+const pageSlab = 16
+
+// blank is a page of zeros.
+func (t *table[P, C]) blank() *P {
+	if len(t.spare) == 0 {
+		slab := make([]P, pageSlab)
+		for i := range slab {
+			t.spare = append(t.spare, &slab[i])
+		}
+	}
+	last := len(t.spare) - 1
+	p := t.spare[last]
+	t.spare = t.spare[:last]
+	*p = *new(P)
+	return p
+}
+
+// leave takes a page out of memory; it is in the store, or needed no more.
+func (t *table[P, C]) leave(pg uint32) {
+	if p := t.pages[pg]; p != nil {
+		t.spare = append(t.spare, p)
+		t.pages[pg] = nil
+	}
+}
+
 func (t *table[P, C]) at(pg uint32) *P {
 	if int(pg) < len(t.pages) && t.pages[pg] != nil {
 		return t.pages[pg]
@@ -53,7 +80,7 @@ func (t *table[P, C]) at(pg uint32) *P {
 
 // fetch brings a page back.
 func (t *table[P, C]) fetch(pg uint32) *P {
-	p := new(P)
+	p := t.blank()
 	if t.read(pg, p) {
 		t.pages[pg] = p
 		t.meta[pg].day = t.today
@@ -101,7 +128,7 @@ func decodePage[P any, C pageCodec[P]](value []byte, p *P) (pageMeta, error) {
 // extend makes room for the record t.next on page pg, and counts it.
 func (t *table[P, C]) extend(pg uint32) *P {
 	if int(pg) == len(t.pages) {
-		t.pages = append(t.pages, new(P))
+		t.pages = append(t.pages, t.blank())
 		t.meta = append(t.meta, pageMeta{})
 	}
 	p := t.at(pg)
@@ -147,7 +174,7 @@ func (t *table[P, C]) flush(w Writer) {
 
 // scan reads the stored pages in order. p is lent to fn; one that keeps it answers true.
 func (t *table[P, C]) scan(fn func(pg uint32, m pageMeta, p *P) (kept bool, err error)) error {
-	p := new(P)
+	p := t.blank()
 	err := t.store.Scan(t.space, campaignKey(nil, t.campaign), func(key, value []byte) error {
 		if len(key) != pageKeyLen {
 			return fmt.Errorf("%w: page key %x", errRecord, key)
@@ -159,10 +186,11 @@ func (t *table[P, C]) scan(fn func(pg uint32, m pageMeta, p *P) (kept bool, err 
 		}
 		kept, err := fn(pg, m, p)
 		if kept {
-			p = new(P)
+			p = t.blank()
 		}
 		return err
 	})
+	t.spare = append(t.spare, p)
 	if err != nil {
 		return fmt.Errorf("scan space %#x, campaign %d: %w", byte(t.space), t.campaign, err)
 	}

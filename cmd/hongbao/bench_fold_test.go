@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-// TestFoldPathAllocates nothing but the pages that the tables grow by: far below one in ten events.
+// TestFoldPathAllocates nothing but the pages that the tables grow by: one slab of pages for hundreds of events.
 //
 //nolint:paralleltest // the allocations of the whole process are counted
 func TestFoldPathAllocates(t *testing.T) {
@@ -11,7 +11,8 @@ func TestFoldPathAllocates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got > 0.1 {
+	t.Logf("%.4f allocations per event", got)
+	if got > 0.01 {
 		t.Errorf("%.3f allocations per event on the fold path", got)
 	}
 }
