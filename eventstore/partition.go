@@ -116,6 +116,9 @@ func (p *Partition) Last() Boundary { return p.last }
 // NodesSeq says up to which step the changes of nodes are written. At open, fold the entries above it (X2).
 func (p *Partition) NodesSeq() int64 { return p.nodes }
 
+// KeptSeq says after which step the entries are kept still: those published and written, too, until a later commit deletes them.
+func (p *Partition) KeptSeq() int64 { return p.deleted }
+
 // Get appends the value of a key to dst[:0]; ok is false when there is none. It allocates nothing.
 func (p *Partition) Get(space byte, key, dst []byte) (value []byte, ok bool, err error) {
 	if err := p.usable(); err != nil {

@@ -252,7 +252,9 @@ func (w *worker) rule(i int, r *kgo.Record) (more bool, err error) {
 	if err := w.emit(v.Chain, v.Trace); err != nil {
 		return false, err
 	}
-	w.undo.note(&w.fact)
+	if w.fact.Kind == schemas.FactRefused {
+		w.refused(e.Offset)
+	}
 	w.x.metrics.verdict(w.fact.Kind, v.Reason)
 	if w.fact.Kind == schemas.FactAccepted {
 		if err := w.accepted(v); err != nil {

@@ -95,15 +95,34 @@ type releaseQueue struct {
 	seqs  []int64
 }
 
+// askedMax is how many events ahead of its position a partition may have asked for (X9), offsets of markers included.
+const askedMax = 64 << 10
+
+// releasesAtOnce bounds what a partition has on its way to Redis (X9): a restore may find many.
+const releasesAtOnce = 4096
+
+// first is the seq of the oldest refusing fact, 0 without one.
+func (q *releaseQueue) first() int64 {
+	if len(q.seqs) == 0 {
+		return 0
+	}
+	return q.seqs[0]
+}
+
 // note remembers a refusing fact that something was granted for.
 func (q *releaseQueue) note(f *schemas.Fact) {
-	v := &f.Verdict
-	if f.Kind != schemas.FactRefused || !v.Claimed && !v.Counted {
-		return
+	if v := &f.Verdict; f.Kind == schemas.FactRefused && (v.Claimed || v.Counted) {
+		q.add(f, v.Claimed)
 	}
+}
+
+// add remembers what a refused event is to give back. A claim that it never had stays with its holder: a release names
+// partition, offset and event.
+func (q *releaseQueue) add(f *schemas.Fact, claim bool) {
+	v := &f.Verdict
 	e := schemas.Event{Kind: v.Event, Source: v.Source, ID: v.ID, Campaign: v.Campaign, Chain: v.Chain}
 	r := admission.Release{Campaign: v.Campaign, User: v.User, Offset: v.Offset, Event: projections.EventHash(&e), EventTimeMS: v.TimeMS}
-	if v.Claimed {
+	if claim {
 		r.Want |= admission.WantClaim
 	}
 	if v.Counted {
@@ -112,10 +131,29 @@ func (q *releaseQueue) note(f *schemas.Fact) {
 	q.items, q.seqs = append(q.items, r), append(q.seqs, f.Seq)
 }
 
+// refused remembers what the event of the refusing fact at hand is to give back: what the fact names, and a claim
+// that an earlier owner may have asked for and died. State may refuse by now what it would have accepted then, a campaign was
+// paused, say, and Redis is not asked again.
+func (w *worker) refused(offset int64) {
+	v := &w.fact.Verdict
+	member := v.Event == schemas.EventJoin || v.Event == schemas.EventShare && v.User == v.Chain
+	if asked := offset < w.asked && member; asked || v.Claimed || v.Counted {
+		w.undo.add(&w.fact, asked || v.Claimed)
+		w.held.CompareAndSwap(0, w.fact.Seq) // before the fact is committed, so before its entry could go
+	}
+}
+
+// giveBack hands Redis what is to be given back, once the refusing facts are committed. When it has got all of that
+// their entries may go: until then the next open would find them.
 func (w *worker) giveBack(committed int64) {
+	if w.held.Load() == 0 || w.owner.Release(nil) > 0 {
+		return
+	}
 	q := &w.undo
+	w.held.Store(q.first())
+	w.store.Published(w.unheld(committed))
 	n := 0
-	for n < len(q.seqs) && q.seqs[n] <= committed {
+	for n < min(len(q.seqs), releasesAtOnce) && q.seqs[n] <= committed {
 		n++
 	}
 	if n == 0 {

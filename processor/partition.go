@@ -34,6 +34,7 @@ type partition struct {
 	state *projections.State    // nil while the store says something else
 	undo  releaseQueue
 	owed  map[int64]admission.Want // what Redis granted, or may have, to events that are undecided still, by offset
+	held  atomic.Int64             // seq of the first refusing fact whose grant Redis has not got back: its entry is kept; 0: none
 
 	committed atomic.Int64  // seq up to which facts are committed in Kafka
 	ticket    atomic.Uint64 // number of this ownership: a late answer to an earlier one is known by it (X11)
@@ -120,6 +121,7 @@ func (p *partition) leave() {
 			p.log.Error("closing the store", "partition", p.id, "error", err)
 		}
 		p.store, p.state, p.undo, p.owed = nil, nil, releaseQueue{}, nil
+		p.held.Store(0)
 	}
 	p.mu.Unlock()
 	p.lane.mu.Lock()
@@ -142,10 +144,18 @@ func (p *partition) published(s *step) {
 	p.mu.Lock()
 	p.positions = s.boundary.Positions
 	if p.store != nil { // a client that ends may still learn of a commit
-		p.store.Published(s.boundary.Seq)
+		p.store.Published(p.unheld(s.boundary.Seq))
 	}
 	p.mu.Unlock()
 	signal(p.box.wake)
+}
+
+// unheld is up to which published step entries may go.
+func (p *partition) unheld(published int64) int64 {
+	if held := p.held.Load(); held > 0 {
+		return min(published, held-1)
+	}
+	return published
 }
 
 func (p *partition) spare() *step {
@@ -177,7 +187,10 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	p.mu.Lock()
 	p.positions = s.meta.Positions
 	p.mu.Unlock()
-	p.store.Published(committed)
+	if first := p.undo.first(); first > 0 && (p.held.Load() == 0 || first < p.held.Load()) {
+		p.held.Store(first)
+	}
+	p.store.Published(p.unheld(committed))
 	ticket := f.x.tickets.Add(1)
 	p.ticket.Store(ticket)
 	p.box.clear()
@@ -205,6 +218,7 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	w.life = f
 	w.ticket = ticket
 	w.pos, w.clockMS = p.store.Last().Positions, p.store.Last().ClockMS
+	w.asked = w.pos[schemas.TopicEvents] + askedMax
 	owner := f.x.cfg.Gate.Own(p.id, claimSource{p})
 	w.owner, w.closeOwner = owner, owner.Close
 	return w, nil

@@ -191,7 +191,8 @@ func (p *partition) openStore() error {
 	return nil
 }
 
-// openState loads the nodes and folds the kept outbox entries over them (X2).
+// openState loads the nodes and folds the kept outbox entries over them (X2). What the entries refused is given back
+// again: also those whose nodes are written, for an entry is kept until Redis has got its grants back.
 func (p *partition) openState() error {
 	if p.state != nil {
 		return nil
@@ -201,12 +202,17 @@ func (p *partition) openState() error {
 		return fmt.Errorf("open state of partition %d: %w", p.id, err)
 	}
 	var f schemas.Fact
-	err = p.store.Entries(p.store.NodesSeq(), func(_ eventstore.Boundary, entry []byte) error {
+	nodes := p.store.NodesSeq()
+	p.undo = releaseQueue{}
+	err = p.store.Entries(p.store.KeptSeq(), func(at eventstore.Boundary, entry []byte) error {
 		return eachFact(entry, func(value []byte) error {
 			if err := f.Decode(value); err != nil {
 				return p.unfoldable(0, err)
 			}
 			p.undo.note(&f)
+			if at.Seq <= nodes {
+				return nil
+			}
 			err := state.Fold(&f)
 			if err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
 				return p.unfoldable(0, err)

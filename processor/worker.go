@@ -34,7 +34,7 @@ type admitter interface {
 	Admit(ctx context.Context, asks []admission.Ask, answers []admission.Answer) error
 	Rebuild(ctx context.Context) (admission.Rebuilt, error)
 	Wanted() <-chan struct{}
-	Release(items []admission.Release)
+	Release(items []admission.Release) (waiting int)
 }
 
 // worker is the one goroutine that decides and folds a partition. Nothing here is shared.
@@ -68,7 +68,8 @@ type worker struct {
 	expiryAt time.Time
 
 	checkpointAt time.Time
-	fresh        bool // no turn yet since the partition was taken
+	fresh        bool  // no turn yet since the partition was taken
+	asked        int64 // events below this offset may have been asked for by an earlier owner
 	stock        stockDuty
 }
 

@@ -22,6 +22,7 @@ type Gate struct {
 	highest  uint64 // number of any epoch ever seen
 	queue    []*call
 	releases []release
+	pending  []int         // releases, by partition
 	owners   []*Owner      // by partition
 	changed  chan struct{} // closed and replaced when view changes
 	flushed  chan struct{} // closed and replaced when no release is left
@@ -42,6 +43,7 @@ func New(cfg Config) (*Gate, error) {
 		kick:    make(chan struct{}, 1),
 		batch:   newBatch(cfg.Limit),
 		owners:  make([]*Owner, cfg.Partitions),
+		pending: make([]int, cfg.Partitions),
 		changed: make(chan struct{}),
 		flushed: make(chan struct{}),
 		since:   cfg.Now(),

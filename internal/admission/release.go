@@ -16,22 +16,25 @@ const (
 // Release gives back what refused events were granted, once the facts that refuse them are
 // committed. It returns at once: the releases travel when Redis is there. Beyond 65,536 waiting
 // ones it drops them and counts; such a claim is void, as after a crash (Config.Void).
-func (o *Owner) Release(releases []Release) {
+//
+// It says how much of what the partition gave, under this owner or an earlier one, has not reached Redis; without
+// releases it says only that.
+func (o *Owner) Release(releases []Release) (waiting int) {
 	g := o.gate
 	rs := make([]release, 0, len(releases))
 	for i := range releases {
 		r := &releases[i]
 		if r.Want&WantClaim != 0 {
 			rs = append(rs, release{
-				key: text(g.keys.appendClaim(nil, r.Campaign, r.User)),
-				id:  text(appendEvent(nil, o.partition, r.Event, r.Offset, true)),
+				partition: o.partition, key: text(g.keys.appendClaim(nil, r.Campaign, r.User)),
+				id: text(appendEvent(nil, o.partition, r.Event, r.Offset, true)),
 			})
 		}
 		if r.Want&WantShare != 0 {
 			rs = append(rs, release{
-				share: true,
-				key:   text(g.keys.appendShare(nil, r.User, g.cfg.Limit.Bucket(r.EventTimeMS))),
-				id:    text(append(appendField(nil, r.User), r.Event[:shareIDSize]...)),
+				partition: o.partition, share: true,
+				key: text(g.keys.appendShare(nil, r.User, g.cfg.Limit.Bucket(r.EventTimeMS))),
+				id:  text(append(appendField(nil, r.User), r.Event[:shareIDSize]...)),
 			})
 		}
 	}
@@ -40,7 +43,11 @@ func (o *Owner) Release(releases []Release) {
 	room := min(len(rs), releaseMax-len(g.releases))
 	g.stats.Dropped += int64(len(rs) - room)
 	g.releases = append(g.releases, rs[:room]...)
-	g.wake()
+	g.pending[o.partition] += room
+	if room > 0 {
+		g.wake()
+	}
+	return g.pending[o.partition]
 }
 
 // Flush waits until every release given so far has reached Redis, for a shutdown in order.
@@ -80,6 +87,9 @@ func (g *Gate) giveBack(ctx context.Context) (bool, error) {
 	defer g.mu.Unlock()
 	g.worked(writing)
 	g.stats.Released += n
+	for i := range rs {
+		g.pending[rs[i].partition]--
+	}
 	g.releases = slices.Delete(g.releases, 0, len(rs))
 	if len(g.releases) == 0 {
 		close(g.flushed)

@@ -56,8 +56,9 @@ func (p *page) full() bool { return len(p.keys) == pageMax }
 
 // release is a Release ready to be sent: share tells which kind of key it is, id what is compared.
 type release struct {
-	share   bool
-	key, id string
+	partition int32 // that gives it back
+	share     bool
+	key, id   string
 }
 
 // add appends one entry. The arena never grows: its strings must stay where they are.
