@@ -431,7 +431,7 @@ type CouponCommand struct {
 	OrderId     string `protobuf:"bytes,11,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	CommandId   string `protobuf:"bytes,12,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
 	Traceparent string `protobuf:"bytes,13,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
-	// hongbao's signature, of a command with a fact_seq (schemas/doc.go, "command MAC"). Not part of the facts.
+	// hongbao's signature, of a command with a fact_seq (schemas/command_mac.go). It is no part of the facts.
 	Mac           []byte `protobuf:"bytes,14,opt,name=mac,proto3" json:"mac,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
