@@ -93,10 +93,6 @@ type Config struct {
 	Fatal func(error)
 	// Random gives the 16 bytes of a new store's id; nil is crypto/rand.
 	Random io.Reader
-
-	// noTableStats is for tests that spoil files: Pebble reads tables for its statistics beside an open that fails, and panics when the failed
-	// open has taken its cache away.
-	noTableStats bool
 }
 
 // Validate answers with one sentence per mistake.

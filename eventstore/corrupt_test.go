@@ -97,6 +97,47 @@ func TestCorruptionStopsItsPartitionAlone(t *testing.T) {
 	commit(t, p, 11, true)
 }
 
+// TestSpoiltTableWaitsForItsReader: nobody reads tables behind the partition's back, so one that went bad is found by whoever wants
+// something of it, and until then the partition works (E6).
+func TestSpoiltTableWaitsForItsReader(t *testing.T) {
+	t.Parallel()
+	fs := vfs.NewMem()
+	s := mustOpen(t, onMem(t, fs))
+	defer mustClose(t, s)
+	p := mustPartition(t, s, 0)
+	commit(t, p, 10, true)
+	if err := p.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.db.Set([]byte{0x41, 1}, make([]byte, 200), nil), p.db.Flush(), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, fs, p.home.path(liveName(p.live)), newestTable(t, fs, p.home.path(liveName(p.live))))
+
+	p = mustPartition(t, s, 0)
+	for seq := int64(20); seq < 3000; seq += 10 {
+		commit(t, p, seq, false)
+	}
+	if err := p.Scan(0x41, nil, func(_, _ []byte) error { return nil }); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("scan of the spoilt table: %v, want ErrCorrupt", err)
+	}
+}
+
+func newestTable(t *testing.T, fs vfs.FS, dir string) string {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := ""
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") {
+			newest = max(newest, name)
+		}
+	}
+	return newest
+}
+
 // overwrite changes the bytes of open files.
 func overwrite(t *testing.T, fs vfs.FS, dir, suffix string) {
 	t.Helper()

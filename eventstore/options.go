@@ -27,7 +27,9 @@ func (p *Partition) options() *pebble.Options {
 		WALBytesPerSync:             walBytesPerSync,
 		Logger:                      pebbleLog{p},
 		EventListener:               p.events(),
-		DisableTableStats:           s.cfg.noTableStats,
+		// Pebble reads tables for them in a goroutine of its own: beside an open that fails it panics, and a table that it cannot read it
+		// reads again and again. They choose tables for compactions that only take out deleted keys, and here the ordinary ones do.
+		DisableTableStats: true,
 	}
 	o.Experimental.CompactionScheduler = p.compactions()
 	o.LBaseMaxBytes = max(lBaseBytesMin, 4*memTable)

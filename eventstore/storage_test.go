@@ -168,7 +168,7 @@ func flip(t *testing.T, fs *vfs.MemFS, rng *rand.Rand) string {
 func outcome(t *testing.T, fs *vfs.MemFS, past map[int]*version, newest *version, where string) string {
 	t.Helper()
 	cfg := onMem(t, fs)
-	cfg.MemTableBytes, cfg.noTableStats = 1, true
+	cfg.MemTableBytes = 1
 	s, err := Open(cfg)
 	if errors.Is(err, ErrRefused) {
 		return "refused"
