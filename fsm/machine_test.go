@@ -13,7 +13,7 @@ import (
 )
 
 // legalMoves reads a hand-written list: "STATE event -> RESULT" by "STATE event".
-func legalMoves(t *testing.T, file string) map[string]string {
+func legalMoves(t testing.TB, file string) map[string]string {
 	t.Helper()
 	f, err := os.Open(filepath.Join("..", "testdata", "fsm", file))
 	if err != nil {
