@@ -85,8 +85,8 @@ func (c *Config) Validate() error {
 	need(c.CodeKeys != nil, "no code keys")
 	need(c.Gate != nil && c.Issuer != nil && c.Stock != nil && c.Limiter != nil, "gate, issuer, stock and limiter must be given")
 	for _, camp := range c.Campaigns {
-		need(c.CodeKeys == nil || !c.CodeKeys.Demo() || camp.ID == schemas.DemoCampaign().ID,
-			"campaign %d with the published demo key, which is good for campaign %d alone: set HONGBAO_CODE_KEYS", camp.ID, schemas.DemoCampaign().ID)
+		need(c.CodeKeys == nil || !c.CodeKeys.Demo() || camp.ID == schemas.DemoCampaignID,
+			"campaign %d with the published demo key, which is good for campaign %d alone: set HONGBAO_CODE_KEYS", camp.ID, schemas.DemoCampaignID)
 	}
 	c.defaults()
 	return errors.Join(errs...)

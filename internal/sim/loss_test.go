@@ -34,6 +34,13 @@ func (s *sim) committed(p int) (topiclog.Commit, bool) {
 	return all[p], true
 }
 
+// spoken says that every partition has told the issuer what it knows. A loss that stops a partition for good comes only then: nothing is issued
+// before (X10), and the seed would stand still.
+func (s *sim) spoken() bool {
+	missing, err := s.issuer.inner.Missing(s.ctx)
+	return err == nil && len(missing) == 0
+}
+
 // offsetsLost lets the broker forget the group's offset of one partition, which must then stop by X5d: facts without an
 // offset are no first start. When it has, the offset is adopted again, and the partition goes on.
 func (s *sim) offsetsLost(f fault) {
@@ -41,7 +48,7 @@ func (s *sim) offsetsLost(f fault) {
 	up := s.down()
 	defer up()
 	c, ok := s.committed(p)
-	if !ok {
+	if !ok || !s.spoken() {
 		return
 	}
 	cl := s.plainClient()
@@ -70,7 +77,7 @@ func (s *sim) factsLost(f fault) {
 	defer up()
 	c, ok := s.committed(p)
 	m, read := readMetadata(c.Metadata)
-	if !ok || !read || m.seq == 0 || !s.deleteTo(schemas.TopicFacts, p) {
+	if !ok || !read || m.seq == 0 || !s.spoken() || !s.deleteTo(schemas.TopicFacts, p) {
 		return
 	}
 	s.hit("facts lost")
@@ -86,7 +93,7 @@ func (s *sim) truncated(f fault) {
 	s.feed.send(20)
 	c, ok := s.committed(p)
 	ends, err := s.tool.Ends(s.ctx, topiclog.Uncommitted, schemas.TopicEvents)
-	if err != nil || ends[schemas.TopicEvents][p] <= c.Offset || !s.deleteTo(schemas.TopicEvents, p) {
+	if err != nil || ends[schemas.TopicEvents][p] <= c.Offset || !s.spoken() || !s.deleteTo(schemas.TopicEvents, p) {
 		return
 	}
 	s.hit("truncated")

@@ -61,7 +61,11 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 		return f
 	}
 	if key == int16(kmsg.Fetch) {
-		f.slow = max(f.slow, fetchLatency) // a client that is told at once to ask elsewhere asks again at once, and time would stand still
+		latency := fetchLatency // a client that is told at once to ask elsewhere asks again at once, and time would stand still
+		if l.name == "reader" {
+			latency = readerLatency
+		}
+		f.slow = max(f.slow, latency)
 	}
 	switch kmsg.Key(key) {
 	case kmsg.TxnOffsetCommit:
@@ -131,8 +135,11 @@ func (w *watcher) plain(l *link, r *kmsg.OffsetCommitRequest) {
 	}
 }
 
-// fetchLatency is the way back of what a fetch brings.
-const fetchLatency = time.Millisecond
+// The way back of what a fetch brings. The reader sees what is committed in larger pieces, and no less of it.
+const (
+	fetchLatency  = time.Millisecond
+	readerLatency = 100 * time.Millisecond
+)
 
 // patient lets a fetch wait long: the pace of empty fetches says nothing and costs most of a seed's time. Since
 // version 15 a fetch begins with its longest wait.

@@ -22,7 +22,7 @@ func (p *partition) activate(m *pb.CampaignActivated) {
 	if sum := sha256.Sum256([]byte(m.Text)); string(sum[:]) != string(m.Sha256) {
 		p.bad(CheckRewards, "campaign %d version %d: the text's SHA-256 is %s, the fact says %s", m.Campaign, m.Version, hex(sum[:]), hex(m.Sha256))
 	}
-	rules, err := schemas.ParseCampaign("CampaignActivated", []byte(m.Text))
+	rules, err := p.v.texts.Parse("CampaignActivated", []byte(m.Text))
 	if err != nil {
 		p.bad(CheckRewards, "campaign %d version %d does not read: %v", m.Campaign, m.Version, err)
 		return

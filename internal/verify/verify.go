@@ -22,6 +22,7 @@ type run struct {
 	parts   []*partition
 	letters [][]letter // of invite.dead, by origin partition, in order of origin offset
 
+	texts  schemas.CampaignTexts
 	broken recorder
 	dead   int64
 	lag    int64
