@@ -61,7 +61,18 @@ func (d *disk) file(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &diskFile{f, d, strings.HasSuffix(name, ".log")}, nil
+	return &diskFile{f, d, !survives(d.FS.PathBase(name))}, nil
+}
+
+// survives says that Pebble goes on after an error of this file: a table is written again, and what is hongbao's own it does not know. Of others it
+// panics, or it closes what its own compactions still use: it rests on the process having ended, which here it has not.
+func survives(base string) bool {
+	for _, own := range []string{".log", ".dbtmp", "MANIFEST-", "OPTIONS-", "marker."} {
+		if strings.Contains(base, own) {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *disk) opened(name string) func(vfs.File, error) (vfs.File, error) {
@@ -87,19 +98,24 @@ func (d *disk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File
 }
 
 // OpenDir is part of vfs.FS.
-func (d *disk) OpenDir(name string) (vfs.File, error) { return d.opened(name)(d.FS.OpenDir(name)) }
+func (d *disk) OpenDir(name string) (vfs.File, error) {
+	f, err := d.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &diskFile{f, d, true}, nil
+}
 
 type diskFile struct {
 	vfs.File
-	d   *disk
-	log bool
+	d    *disk
+	ends bool // an error of it ends the process here, before hongbao's own guard does
 }
 
-// fails is the disk's error. One of Pebble's log ends the process here: Pebble would panic under a mutex while it rotates the log, after
-// hongbao has ended the process, and here nobody ends with it.
+// fails is the disk's error.
 func (f *diskFile) fails(kind string) error {
 	err := f.d.fails(kind)
-	if err != nil && f.log {
+	if err != nil && f.ends {
 		f.d.dead(err)
 		return nil
 	}
