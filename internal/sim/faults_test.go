@@ -17,15 +17,15 @@ import (
 
 // fault is one thing that goes wrong: at the nth request of a kind by a client, or at a time.
 type fault struct {
-	Index int
-	Kind  string
-	Who   string        `json:",omitempty"`
-	Key   int16         `json:",omitempty"`
-	Nth   int           `json:",omitempty"`
-	At    time.Duration `json:",omitempty"`
-	For   time.Duration `json:",omitempty"`
-	Code  int16         `json:",omitempty"`
-	N     int           `json:",omitempty"`
+	Index int           `json:"index"`
+	Kind  string        `json:"kind"`
+	Who   string        `json:"who,omitempty"`
+	Key   int16         `json:"key,omitempty"`
+	Nth   int           `json:"nth,omitempty"`
+	At    time.Duration `json:"at,omitempty"`
+	For   time.Duration `json:"for,omitempty"`
+	Code  int16         `json:"code,omitempty"`
+	N     int           `json:"n,omitempty"`
 }
 
 func (f fault) String() string {
@@ -40,11 +40,31 @@ var requests = []struct {
 	key  kmsg.Key
 	last int
 }{
-	{kmsg.Produce, 80}, {kmsg.Produce, 80}, {kmsg.EndTxn, 60}, {kmsg.EndTxn, 60}, {kmsg.EndTxn, 60}, {kmsg.TxnOffsetCommit, 60},
-	{kmsg.TxnOffsetCommit, 60}, {kmsg.TxnOffsetCommit, 60}, {kmsg.Fetch, 80}, {kmsg.Fetch, 80}, {kmsg.Heartbeat, 30}, {kmsg.Heartbeat, 30},
-	{kmsg.ListOffsets, 20}, {kmsg.Metadata, 12}, {kmsg.OffsetFetch, 8}, {kmsg.FindCoordinator, 6}, {kmsg.JoinGroup, 4}, {kmsg.SyncGroup, 4},
-	{kmsg.InitProducerID, 3}, {kmsg.ApiVersions, 12}, {kmsg.LeaveGroup, 1}, {kmsg.AddPartitionsToTxn, 10}, {kmsg.ListTransactions, 2},
-	{kmsg.DescribeTransactions, 2}, {kmsg.DescribeProducers, 2},
+	{kmsg.Produce, 80},
+	{kmsg.Produce, 80},
+	{kmsg.EndTxn, 60},
+	{kmsg.EndTxn, 60},
+	{kmsg.EndTxn, 60},
+	{kmsg.TxnOffsetCommit, 60},
+	{kmsg.TxnOffsetCommit, 60},
+	{kmsg.TxnOffsetCommit, 60},
+	{kmsg.Fetch, 80},
+	{kmsg.Fetch, 80},
+	{kmsg.Heartbeat, 30},
+	{kmsg.Heartbeat, 30},
+	{kmsg.ListOffsets, 20},
+	{kmsg.Metadata, 12},
+	{kmsg.OffsetFetch, 8},
+	{kmsg.FindCoordinator, 6},
+	{kmsg.JoinGroup, 4},
+	{kmsg.SyncGroup, 4},
+	{kmsg.InitProducerID, 3},
+	{kmsg.ApiVersions, 12},
+	{kmsg.LeaveGroup, 1},
+	{kmsg.AddPartitionsToTxn, 10},
+	{kmsg.ListTransactions, 2},
+	{kmsg.DescribeTransactions, 2},
+	{kmsg.DescribeProducers, 2},
 }
 
 // codes are what a broker may answer each kind with, beside the answer.
@@ -172,8 +192,9 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 	switch x.Kind {
 	case "code":
 		f.n++
-		k := fmt.Sprintf("%d code %s %v", f.n, name, kerr.ErrorForCode(x.Code).(*kerr.Error).Message)
-		f.handles[k] = f.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Key(key)}, Err: kerr.ErrorForCode(x.Code).(*kerr.Error), Count: 1, When: ours})
+		code := kerr.TypedErrorForCode(x.Code)
+		k := fmt.Sprintf("%d code %s %v", f.n, name, code.Message)
+		f.handles[k] = f.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Key(key)}, Err: code, Count: 1, When: ours})
 		return fate{}
 	case "kill at":
 		f.s.hit(x.Kind + " " + name)

@@ -139,8 +139,10 @@ func (f *feed) raw(kind string, chain int64, value []byte) *input {
 	in := input{
 		topic: schemas.TopicEvents, partition: schemas.Partition(key, partitions), key: key, value: value,
 		headers: []topiclog.Header{
-			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte(f.id())},
-			{Key: "ce_source", Value: []byte("/sim")}, {Key: "ce_type", Value: []byte("hongbao.invite.v1." + kind)},
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_id", Value: []byte(f.id())},
+			{Key: "ce_source", Value: []byte("/sim")},
+			{Key: "ce_type", Value: []byte("hongbao.invite.v1." + kind)},
 		},
 	}
 	f.sent = append(f.sent, in)

@@ -26,7 +26,6 @@ type instance struct {
 	life    *life
 	lives   int
 	clock   atomic.Int64 // nanoseconds beside the true time
-	ends    []error      // of lives that ended by themselves
 	past    []*life      // all of them, to be waited for
 	gone    bool         // not to be started again
 	foreign bool         // on another one's directory

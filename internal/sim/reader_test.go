@@ -179,7 +179,7 @@ func readMetadata(text string) (metadata, bool) {
 	seq, err := strconv.ParseInt(f[1], 10, 64)
 	hash, err2 := hex.DecodeString(f[2])
 	m := metadata{seq: seq, hash: string(hash), positions: map[string]int64{}}
-	for _, word := range strings.Split(f[4], ",") {
+	for word := range strings.SplitSeq(f[4], ",") {
 		name, at, _ := strings.Cut(word, "=")
 		n, err := strconv.ParseInt(at, 10, 64)
 		if err != nil {

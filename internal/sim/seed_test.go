@@ -67,14 +67,14 @@ type sim struct {
 
 // result is what a seed came to.
 type result struct {
-	Seed       uint64
-	Trace      string
-	Violations []string
-	Hits       map[string]int // faults that hit, by kind
-	Reached    map[string]int // what was covered
-	Simulated  time.Duration
-	Events     int
-	Faults     []fault // the schedule
+	Seed       uint64         `json:"seed"`
+	Trace      string         `json:"trace"`
+	Violations []string       `json:"violations"`
+	Hits       map[string]int `json:"hits"`    // faults that hit, by kind
+	Reached    map[string]int `json:"reached"` // what was covered
+	Simulated  time.Duration  `json:"simulated"`
+	Events     int            `json:"events"`
+	Faults     []fault        `json:"faults"` // the schedule
 }
 
 // play runs one seed in a bubble of its own.

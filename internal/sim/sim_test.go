@@ -41,12 +41,12 @@ func TestSim(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 1)
 	play(t, 0, nil, nil) // what is made once in a process is made before the first seed
 	var drop []int
-	for _, word := range strings.Split(*flagDrop, ",") {
+	for word := range strings.SplitSeq(*flagDrop, ",") {
 		if n, err := strconv.Atoi(word); err == nil {
 			drop = append(drop, n)
 		}
 	}
-	for n := range uint64(*flagSeeds) { //nolint:gosec // not negative
+	for n := range uint64(*flagSeeds) {
 		runtime.GC()
 		seed := *flagSeed + n
 		if *flagPlan {

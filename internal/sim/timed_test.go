@@ -162,7 +162,7 @@ func (s *sim) pauseOne(f fault) {
 	s.later(f.For, i.life.link.hold())
 }
 
-func (s *sim) join(f fault) {
+func (s *sim) join(fault) {
 	if len(s.fleet) >= 6 || s.allDown {
 		return
 	}

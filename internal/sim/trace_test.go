@@ -85,9 +85,19 @@ func (s *sim) cover(l *logs) {
 // rules says which rules of the protocol this seed called upon: by what was logged, by what hit.
 func (s *sim) rules() {
 	shows := []struct{ rule, in string }{
-		{"X1", "hit fence"}, {"X1", "hit directory doubled"}, {"X2", "hit kill"}, {"X3", "dead letter "}, {"X5c", "log X5c"}, {"X5d", "stop X5d"},
-		{"X5e", "log X5e"}, {"X5f", "stop X5f"}, {"X6", "log X6"}, {"X7", "log: partitions revoked"}, {"X7", "log: partitions lost"},
-		{"X8", "log: partition restored"}, {"X10", "hit redis"},
+		{"X1", "hit fence"},
+		{"X1", "hit directory doubled"},
+		{"X2", "hit kill"},
+		{"X3", "dead letter "},
+		{"X5c", "log X5c"},
+		{"X5d", "stop X5d"},
+		{"X5e", "log X5e"},
+		{"X5f", "stop X5f"},
+		{"X6", "log X6"},
+		{"X7", "log: partitions revoked"},
+		{"X7", "log: partitions lost"},
+		{"X8", "log: partition restored"},
+		{"X10", "hit redis"},
 	}
 	seen := map[string]bool{}
 	for k := range s.result.Reached {

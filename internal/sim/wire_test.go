@@ -231,7 +231,6 @@ type conn struct {
 	client bool
 	mu     sync.Mutex
 	marks  map[uint32]fate // of the client's end, by correlation id
-	asked  map[uint32]any  // what the observer wants to see answered
 	until  time.Time       // of SetReadDeadline
 }
 

@@ -11,6 +11,54 @@ import (
 	pb "hongbao/schemas/invitepb"
 )
 
+// checkModels is I9: Redis holds the claim of every member, and the issuer remembers every coupon that is COMPLETED.
+func (s *sim) checkModels(l *logs) {
+	claims := s.redis.Snapshot()
+	shares := map[string]int{}
+	members := map[string]int64{}
+	for p := range partitions {
+		if s.expected.excuses(p) {
+			continue
+		}
+		for i := range l.facts[p] {
+			a := l.facts[p][i].GetAccepted()
+			if a == nil {
+				continue
+			}
+			seed := a.Input.Kind == pb.EventKind_EVENT_KIND_SHARE_CREATED && a.User == a.Chain
+			if a.Input.Kind == pb.EventKind_EVENT_KIND_INVITE_JOINED || seed {
+				k := claimKey(a.Campaign, a.User)
+				if chain, ok := members[k]; ok && chain != a.Chain && !s.expected.lossy {
+					s.fail("I9", "user %d is in the chains %d and %d of campaign %d", a.User, chain, a.Chain, a.Campaign)
+				}
+				members[k] = a.Chain
+				v := claims[k]
+				if len(v) < 10 || int64(binary.BigEndian.Uint64([]byte(v[2:10]))) != a.Chain {
+					if !s.expected.lossy && !s.expected.anyStop() {
+						s.fail("I9", "facts[%d] seq %d puts user %d into chain %d, Redis holds %x", p, l.facts[p][i].Seq, a.User, a.Chain, v)
+					}
+				}
+			}
+			if a.Input.Kind == pb.EventKind_EVENT_KIND_SHARE_CREATED {
+				shares[fmt.Sprint(a.User, a.Input.EventTimeMs/3600000)]++
+			}
+		}
+	}
+	for k, n := range shares {
+		if n > 5 && !s.expected.lossy {
+			s.fail("I9", "user and hour %s have %d accepted shares, the limit is 5", k, n)
+		}
+	}
+	s.checkClaims(claims, members)
+	s.checkCounts(l)
+	s.checkIssuer(l)
+}
+
+func claimKey(campaign, user int64) string {
+	b := binary.AppendUvarint([]byte("{sim}:c:"), uint64(campaign))
+	return string(binary.BigEndian.AppendUint64(b, uint64(user)))
+}
+
 // calm says that nothing went wrong and nobody moved: then claims are exact both ways. (A process that dies between a commit and a release leaves a
 // claim to the next rebuild.)
 func (s *sim) calm() bool {
@@ -62,20 +110,6 @@ func (s *sim) checkCounts(l *logs) {
 		for _, b := range counts.Budgets {
 			if n := spent[fmt.Sprint(c.ID, " ", b.Currency)]; n != b.Spent {
 				s.fail("I9", "the issuer spent %d of %s, the coupons that are COMPLETED are worth %d", b.Spent, b.Currency, n)
-			}
-		}
-	}
-}
-
-// checkReasons is I8 for what has stopped, before anybody restarts it: only a refused record stops a partition that can go on (X6).
-func (s *sim) checkReasons() {
-	for _, i := range s.fleet {
-		if !i.running() {
-			continue
-		}
-		for _, stop := range i.life.x.Status().Stopped {
-			if !s.expected.stops[stop.Partition] && (stop.Rule != "X6" || s.result.Hits["code Produce MESSAGE_TOO_LARGE"]+s.result.Hits["record refused"] == 0) {
-				s.fail("I8", "partition %d of %s has stopped for nothing: %v", stop.Partition, i.name, stop)
 			}
 		}
 	}
