@@ -1,5 +1,5 @@
 # hongbao. `make` alone prints the targets.
-# Variables: PKGS (packages to test), ARGS (arguments of demo, verify and sim), SEEDS, SEED, TAGS, DROP (sim), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
+# Variables: PKGS (packages to test), ARGS (arguments of demo, verify and sim), SEEDS, SEED, TAGS, DROP, MUTANT, FOCUS (sim), QUICK (mutants), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -10,6 +10,9 @@ ARGS     ?=
 RUN      ?= .
 SEEDS    ?= 20000
 SEED     ?=
+MUTANT   ?=
+FOCUS    ?=
+QUICK    ?=
 TAGS     ?=
 DROP     ?=
 FUZZTIME ?= 10s
@@ -44,8 +47,13 @@ test: ## Test everything on the embedded broker and Redis, and 40 seeds of the s
 	$(GOTEST) -run '$(RUN)' $(PKGS)
 
 .PHONY: sim
-sim: ## The simulation: SEEDS=n (20000), or SEED=n replays one; TAGS= plants bugs, DROP= leaves faults out, ARGS='-twice' and such
-	$(SIM) $(if $(SEED),-seed $(SEED),-seeds $(SEEDS)) $(if $(TAGS),-tags '$(TAGS)') $(if $(DROP),-drop '$(DROP)') $(ARGS)
+sim: ## The simulation: SEEDS=n (20000), or SEED=n replays one; MUTANT= plants a bug, FOCUS= one kind of trouble, DROP= leaves faults out, ARGS='-twice'
+	$(SIM) $(if $(SEED),-seed $(SEED),-seeds $(SEEDS)) $(if $(TAGS),-tags '$(TAGS)') $(if $(DROP),-drop '$(DROP)') \
+		$(if $(MUTANT),-mutant '$(MUTANT)') $(if $(FOCUS),-focus '$(FOCUS)') $(ARGS)
+
+.PHONY: mutants
+mutants: ## Every bug of internal/mutant, until an oracle of the simulation sees it, and the same seeds without; QUICK=1: those that show soon
+	$(GO) run ./scripts/mutants $(if $(QUICK),-quick) $(ARGS)
 
 .PHONY: race
 race: ## The same tests under the race detector

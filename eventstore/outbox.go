@@ -1,6 +1,10 @@
 package eventstore
 
-import "fmt"
+import (
+	"fmt"
+
+	"hongbao/internal/mutant"
+)
 
 // Published says that the steps up to seq are committed in Kafka. It may be called from any goroutine, and again with a lower seq. Their entries
 // go with a later commit, once their nodes are written (X2).
@@ -99,6 +103,9 @@ func (b *Batch) putDeletions() (deleted int64) {
 	}
 	p.since = 0
 	deleted = max(p.deleted, min(p.published.Load(), p.nodes))
+	if mutant.On(mutant.OutboxEarly) {
+		deleted = p.nodes
+	}
 	if deleted > p.deleted {
 		b.deleteRange(spaceOutbox, p.deleted+1, deleted+1)
 	}

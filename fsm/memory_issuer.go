@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"hongbao/internal/mutant"
 )
 
 // MemoryIssuer is the issuer in memory, for tests and simulation: the same answers as
@@ -60,7 +62,7 @@ func (m *MemoryIssuer) Issue(_ context.Context, requests []Request, results []Re
 	for i := range requests {
 		q := &requests[i]
 		answer, ok := m.answers[q.Key()]
-		if !ok {
+		if !ok || mutant.On(mutant.IssuedAgain) {
 			answer = m.decide(q)
 			if answer.Final() {
 				m.answers[q.Key()] = answer

@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -32,6 +33,9 @@ var redriveTable = []struct {
 func Redrive(state pb.CouponState, reason schemas.Reason) (nextRound bool, err error) {
 	for _, row := range redriveTable {
 		if row.state == state && row.reason == reason {
+			if mutant.On(mutant.RedriveOldKey) {
+				return false, nil
+			}
 			return row.nextRound, nil
 		}
 	}

@@ -3,6 +3,7 @@ package fsm
 import (
 	"encoding/binary"
 
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -64,6 +65,9 @@ func RetryAfter(id schemas.CouponID, round, attempts int32, nowMS int64) (schema
 
 func jittered(nominalMS int64, id schemas.CouponID, round, attempts int32) int64 {
 	spread := nominalMS * jitterPercent / 100
+	if mutant.On(mutant.JitterEarly) {
+		spread *= 3
+	}
 	h := mix(binary.LittleEndian.Uint64(id[:8]))
 	h = mix(h ^ binary.LittleEndian.Uint64(id[8:]))
 	h = mix(h ^ uint64(uint32(round))<<32 ^ uint64(uint32(attempts))) //nolint:gosec // bits of a hash, not numbers

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"hongbao/internal/admission"
+	"hongbao/internal/mutant"
 	"hongbao/projections"
 	"hongbao/schemas"
 )
@@ -15,6 +16,9 @@ type claimSource struct{ p *partition }
 
 // Claims yields every member of the graph, cold ones included.
 func (s claimSource) Claims(yield func(admission.Claim) error) error {
+	if mutant.On(mutant.NotRebuilt) {
+		return nil
+	}
 	return s.p.state.EachClaim(func(c projections.Claim) error {
 		return yield(admission.Claim{Campaign: c.Campaign, User: c.User, Chain: c.Chain})
 	})

@@ -9,6 +9,7 @@ import (
 
 	"hongbao/fsm"
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -78,7 +79,7 @@ func (w *worker) create(r *kgo.Record) error {
 		return w.deadLetter(schemas.TopicCouponDead, schemas.TopicCommands, r, p)
 	}
 	_, known, err := w.state.Coupon(cmd.CouponID)
-	if err != nil || known {
+	if err != nil || known && !mutant.On(mutant.CouponTwice) {
 		return err
 	}
 	c := &projections.Coupon{
@@ -204,12 +205,15 @@ func (w *worker) answers() error {
 }
 
 func (w *worker) answered(o *fsm.Outcome) error {
-	if o.Task.Ticket != w.ticket {
+	if o.Task.Ticket != w.ticket && !mutant.On(mutant.LateAnswer) {
 		return nil
 	}
 	id := o.Task.Request.ID
 	w.issue.back(id)
 	c, ok, err := w.coupon(id)
+	if mutant.On(mutant.LateAnswer) && ok { // as the task remembers it
+		c.State, c.Round, c.Attempts = pb.CouponState_COUPON_STATE_ISSUING, o.Task.Request.Round, o.Task.Attempts
+	}
 	if err != nil || !ok || c.State != pb.CouponState_COUPON_STATE_ISSUING || c.Round != o.Task.Request.Round || c.Attempts != o.Task.Attempts {
 		return err
 	}

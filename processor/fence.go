@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 )
 
@@ -35,7 +36,7 @@ func (x *Processor) fence(ctx context.Context, cl *kgo.Client, p int32) error {
 	}
 	var ids []string
 	for id, t := range open {
-		if slices.Contains(blocking, t.ProducerID) {
+		if mutant.On(mutant.ForeignFenced) || slices.Contains(blocking, t.ProducerID) {
 			ids = append(ids, id)
 		}
 	}
@@ -64,7 +65,7 @@ func (x *Processor) openTransactions(ctx context.Context, adm *kadm.Client) (kad
 	}
 	var ids []string
 	for id := range listed {
-		if strings.HasPrefix(id, x.txnPrefix()) && !x.ownTxn(id) {
+		if (mutant.On(mutant.ForeignFenced) || strings.HasPrefix(id, x.txnPrefix())) && !x.ownTxn(id) {
 			ids = append(ids, id)
 		}
 	}

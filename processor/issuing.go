@@ -7,6 +7,7 @@ import (
 	"hongbao/fsm"
 	"hongbao/internal/admission"
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 	"hongbao/projections"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
@@ -40,7 +41,7 @@ func (w *worker) settleCommitted(ctx context.Context) {
 	committed := w.committed.Load()
 	n := 0
 	for _, iw := range w.issue.waiting {
-		if iw.seq > committed || !w.submit(iw.id) {
+		if iw.seq > committed && !mutant.On(mutant.IssueEarly) || !w.submit(iw.id) {
 			w.issue.waiting[n] = iw
 			n++
 		}
@@ -159,6 +160,8 @@ func (w *worker) giveBack(committed int64) {
 	if n == 0 {
 		return
 	}
-	w.owner.Release(q.items[:n])
+	if !mutant.On(mutant.ClaimKept) {
+		w.owner.Release(q.items[:n])
+	}
 	q.items, q.seqs = append(q.items[:0], q.items[n:]...), append(q.seqs[:0], q.seqs[n:]...)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 )
 
@@ -104,9 +105,11 @@ func (l *lane) begin(ctx context.Context) (*life, error) {
 		return nil, fmt.Errorf("lane %d: %w", l.id, err)
 	}
 	crashpoint.Hit("lane.producer.before")
-	if _, _, err := cl.ProducerID(ctx); err != nil {
-		cl.Close()
-		return nil, fmt.Errorf("lane %d: producer id: %w", l.id, err)
+	if !mutant.On(mutant.OffsetBeforeFence) {
+		if _, _, err := cl.ProducerID(ctx); err != nil {
+			cl.Close()
+			return nil, fmt.Errorf("lane %d: producer id: %w", l.id, err)
+		}
 	}
 	crashpoint.Hit("lane.producer.after")
 	f := &life{lane: l, cl: cl, active: map[int32]*partition{}, topics: map[string]schemas.Topic{}}
@@ -163,6 +166,9 @@ func (l *lane) release(ctx context.Context, p int32) {
 		l.letGo(p)
 		return
 	}
+	if mutant.On(mutant.RevokeWaits) {
+		f.await(p)
+	}
 	f.amu.Lock()
 	part := f.active[p]
 	f.amu.Unlock()
@@ -171,7 +177,7 @@ func (l *lane) release(ctx context.Context, p int32) {
 		return
 	}
 	part.halt(errGone)
-	if err := f.queue.drained(ctx, part); err != nil {
+	if err := f.queue.drained(ctx, part); err != nil && !mutant.On(mutant.OlderOwnership) {
 		f.fail(&laneError{during: fmt.Sprintf("publishing the tail of revoked partition %d", p), err: err})
 	}
 	part.ticket.Store(0) // a step that is still being made belongs to nobody

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"hongbao/internal/mutant"
 	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
@@ -27,7 +28,7 @@ type committed struct {
 // error code: kerr.UnstableOffsetCommit comes with offset -1 and no metadata and is not a first start (X5c).
 func (x *Processor) fetchCommitted(ctx context.Context, cl *kgo.Client, p int32) (committed, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
-	req.Group, req.RequireStable = x.cfg.Group, true
+	req.Group, req.RequireStable = x.cfg.Group, !mutant.On(mutant.OffsetBeforeFence)
 	g := kmsg.NewOffsetFetchRequestGroup()
 	g.Group = x.cfg.Group
 	t := kmsg.NewOffsetFetchRequestGroupTopic()
@@ -56,7 +57,7 @@ func (x *Processor) fetchCommitted(ctx context.Context, cl *kgo.Client, p int32)
 }
 
 func readCommitted(rp *kmsg.OffsetFetchResponseGroupTopicPartition) (committed, error) {
-	if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+	if err := kerr.ErrorForCode(rp.ErrorCode); err != nil && !mutant.On(mutant.UnstableFirst) {
 		return committed{}, err
 	}
 	c := committed{offset: rp.Offset}
@@ -144,6 +145,9 @@ func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID str
 	}
 	req.Topics = append(req.Topics, t)
 	for {
+		if mutant.On(mutant.OffsetsOutside) {
+			return x.commitBeside(ctx, l, &t)
+		}
 		sent := time.Now()
 		resp, err := req.RequestWith(ctx, cl)
 		if err != nil {
@@ -151,7 +155,7 @@ func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID str
 		}
 		err = offsetsError(resp)
 		switch {
-		case err == nil:
+		case err == nil, mutant.On(mutant.EndNilTrusted):
 			x.member.confirm(sent)
 			return nil
 		case errors.Is(err, kerr.ConcurrentTransactions), errors.Is(err, kerr.CoordinatorLoadInProgress),

@@ -3,12 +3,14 @@ package processor
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -87,7 +89,11 @@ func (w *worker) deadLetter(to, from schemas.Topic, r *kgo.Record, p *schemas.Po
 	if err := w.out.message(d); err != nil {
 		return w.impossible(err)
 	}
-	w.draft.out(to, d.Key, w.out.value, 0)
+	if mutant.On(mutant.DeadOutside) {
+		w.x.plain.Produce(w.life.ctx, &kgo.Record{Topic: w.x.routes.names[to], Value: slices.Clone(w.out.value)}, nil)
+	} else {
+		w.draft.out(to, d.Key, w.out.value, 0)
+	}
 	crashpoint.Hit("dead.letter.after")
 	w.x.metrics.deadLetter(to, p.Reason)
 	return nil

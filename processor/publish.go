@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 )
 
 // Pace and patience of transactions (speed.md rule 2, X6). A transaction costs the broker the same however much is in
@@ -117,7 +118,11 @@ func (p *publisher) transaction() error {
 		return &laneError{during: "records of a transaction", fenced: isFence(err), err: err}
 	}
 	crashpoint.Hit("publish.commit.before")
-	if err := p.f.cl.EndTransaction(p.f.ctx, kgo.TryCommit); err != nil {
+	err = p.f.cl.EndTransaction(p.f.ctx, kgo.TryCommit)
+	if err != nil && mutant.On(mutant.AbortTrusted) {
+		err = p.trustAbort(err)
+	}
+	if err != nil {
 		return &laneError{during: "commit of a transaction", fenced: isFence(err), err: err}
 	}
 	crashpoint.Committed(p.f.id)
@@ -178,7 +183,7 @@ func (p *publisher) keepOwned() {
 	kept := p.taken[:0]
 	p.newest = p.newest[:0]
 	for _, s := range p.taken {
-		if !p.owned[s.partition.id] || s.partition.stopped.Load() || s.ticket != s.partition.ticket.Load() {
+		if !p.mayPublish(s) {
 			p.f.queue.done(s)
 			s.partition.recycle(s)
 			continue
@@ -188,6 +193,14 @@ func (p *publisher) keepOwned() {
 	}
 	clear(p.taken[len(kept):])
 	p.taken = kept
+}
+
+func (p *publisher) mayPublish(s *step) bool {
+	if s.partition.stopped.Load() {
+		return false
+	}
+	owned := p.owned[s.partition.id] || mutant.On(mutant.OlderOwnership)
+	return owned && (s.ticket == s.partition.ticket.Load() || mutant.On(mutant.OlderOwnership))
 }
 
 func (p *publisher) setNewest(s *step) {
@@ -219,7 +232,7 @@ func (p *publisher) send() error {
 		return fmt.Errorf("flush: %w", err)
 	}
 	r := p.refused.Load()
-	if r == nil {
+	if r == nil || mutant.On(mutant.PromisesIgnored) {
 		return nil
 	}
 	if isRecordFault(r.err) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"hongbao/eventstore"
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 )
 
@@ -84,7 +85,10 @@ func (d *draft) seal(f *schemas.Fact, pos *schemas.Positions, clockMS int64, s *
 	hash := schemas.HashStep(d.facts)
 	f.Step.Hash = hash
 	d.scratch = schemas.AppendStepHash(d.scratch, hash)
-	d.facts = appendField(d.facts[:start], d.scratch)
+	d.facts = d.facts[:start]
+	if !mutant.On(mutant.NoStepEnded) {
+		d.facts = appendField(d.facts, d.scratch)
+	}
 
 	s.boundary = eventstore.Boundary{Seq: d.seq, Hash: hash, Positions: *pos, ClockMS: clockMS}
 	s.entry = appendField(warm(s.entry), d.facts[len(hash):])

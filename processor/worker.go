@@ -11,6 +11,7 @@ import (
 	"hongbao/fsm"
 	"hongbao/internal/admission"
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 	"hongbao/projections"
 	"hongbao/schemas"
 )
@@ -221,6 +222,11 @@ func (w *worker) commit() error {
 	}
 	s.partition, s.ticket, s.oldestMS = w.partition, w.ticket, w.oldestMS
 	s.events = max(w.events, len(s.entry)>>10)
+	if mutant.On(mutant.StateFirst) && w.store.Last().Seq > 0 {
+		if err := w.writeNodes(); err != nil {
+			return err
+		}
+	}
 	b := w.store.Begin()
 	nodes := w.now.Sub(w.nodesAt) >= nodesEvery
 	if nodes {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -55,6 +56,9 @@ func (s *State) EachDue(nowMS int64, limit int, fn func(*Coupon) error) error {
 // EachExpiring goes through at most limit ISSUED vouchers whose validity ended by nowMS, the
 // earliest first.
 func (s *State) EachExpiring(nowMS int64, limit int, fn func(*Coupon) error) error {
+	if mutant.On(mutant.ExpiryByEvent) {
+		nowMS = s.watermarkMS
+	}
 	_, err := s.eachTimed(SpaceExpiry, nowMS, limit, (*Coupon).expires, fn)
 	return err
 }

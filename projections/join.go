@@ -3,6 +3,7 @@ package projections
 import (
 	"fmt"
 
+	"hongbao/internal/mutant"
 	"hongbao/schemas"
 )
 
@@ -10,7 +11,7 @@ import (
 // share (domain.md section 2).
 func (s *State) judgeJoin(c *campaign, e *schemas.Event, r *ruling) {
 	s.lookup(c, e.User, &r.user)
-	if r.user.known && !r.user.seed {
+	if r.user.known && !r.user.seed && (!mutant.On(mutant.SecondInviter) || c.invitedBy(&r.user, e.Inviter)) {
 		if r.user.chain == e.Chain && c.invitedBy(&r.user, e.Inviter) {
 			r.duplicate(c.seqOf(r.user.member))
 		} else {
@@ -34,13 +35,20 @@ func (s *State) judgeJoin(c *campaign, e *schemas.Event, r *ruling) {
 		r.refuse(reasonCycle)
 	case !before(e.TimeMS, in.until):
 		r.refuse(reasonNoActiveShare)
-	case c.Rules.Refuse && int64(in.depth)+1 > int64(c.Rules.MaxDepth):
+	case c.Rules.Refuse && tooDeep(c, in.depth+1):
 		r.refuse(reasonDepthExceeded)
 	case r.user.seed:
 		r.refuse(reasonClaimedElsewhere) // the seed of another chain: Redis need not say so
 	default:
 		r.accept(AskClaim)
 	}
+}
+
+func tooDeep(c *campaign, depth uint32) bool {
+	if mutant.On(mutant.DepthOff) {
+		depth--
+	}
+	return int64(depth) > int64(c.Rules.MaxDepth)
 }
 
 // seqOf is the seq of the fact that brought a member in; 0 of one that only an overlay knows.

@@ -3,6 +3,8 @@ package admission
 import (
 	"context"
 	"strings"
+
+	"hongbao/internal/mutant"
 )
 
 // memoryServer is a gate's connection to a Memory.
@@ -187,7 +189,7 @@ func (m *memoryServer) release(_ context.Context, rs []release) (int64, error) {
 			n += int64(m.giveBack(r.key+r.id[:shareFields], r.id[shareFields:]))
 			continue
 		}
-		if v, ok := m.get(r.key); ok && v[chainEnd:] == r.id {
+		if v, ok := m.get(r.key); ok && (v[chainEnd:] == r.id || mutant.On(mutant.ClaimOfOthers)) {
 			delete(m.data, r.key)
 			n++
 		}

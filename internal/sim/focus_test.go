@@ -23,7 +23,6 @@ var focuses = map[string]func(p *plan, rng *rand.Rand){
 	"offset forged":  (*plan).offsetForged,
 	"foreign":        (*plan).foreign,
 	"issuer":         (*plan).issuerTrouble,
-	"exhaust":        (*plan).exhaust,
 	"churn":          (*plan).churn,
 }
 
@@ -110,24 +109,21 @@ func (p *plan) offsetForged(rng *rand.Rand) {
 	p.Faults = append(p.Faults, fault{Kind: "offset forged", At: millis(rng, 3000, 9000), N: rng.IntN(1000)})
 }
 
-// foreign transactions stand open while ours are cut off in the middle.
+// foreign transactions stand open while ours are left open by processes that are taken over.
 func (p *plan) foreign(rng *rand.Rand) {
-	p.Instances = 1 + rng.IntN(2)
-	p.timed(rng, 5, 4000, 13000, "foreign transaction")
-	p.wire(rng, 4, fault{Kind: "kill at"}, 60, 500, 3000, kmsg.EndTxn, kmsg.Produce)
+	p.overtaken(rng)
+	p.timed(rng, 6, 5000, 13000, "foreign transaction")
+	for i := range p.Faults {
+		if p.Faults[i].Kind == "overtaken" {
+			p.Faults[i].For = millis(rng, 100, 1500)
+		}
+	}
 }
 
 // issuerTrouble lasts, and lanes begin again meanwhile.
 func (p *plan) issuerTrouble(rng *rand.Rand) {
 	p.Faults = append(p.Faults, fault{Kind: "issuer trouble", At: 500 * time.Millisecond, For: 11 * time.Second, N: rng.IntN(1000)})
 	p.wire(rng, 8, fault{Kind: "cut after"}, 120, 500, 1000, kmsg.EndTxn)
-}
-
-// exhaust lets all four attempts fail, by a clock that jumps over most of the longest pause between them.
-func (p *plan) exhaust(rng *rand.Rand) {
-	p.Instances = 1
-	p.Faults = append(p.Faults, fault{Kind: "issuer trouble", At: 500 * time.Millisecond, For: 11 * time.Second, N: 1000})
-	p.Faults = append(p.Faults, fault{Kind: "clock", Who: "i0", At: millis(rng, 6500, 8000), N: 1101}) // 22 s ahead
 }
 
 // churn moves partitions while others are being taken.

@@ -3,7 +3,10 @@
 //	sim -seeds 20000          many seeds; coverage is demanded from 1,000 on
 //	sim -seed 17              one seed, which prints its trace
 //	sim -seeds 500 -twice     each seed twice, in processes of different history: how many gave the same trace
-//	sim -seeds 2000 -stop     until the first violation: what a planted bug needs
+//	sim -seeds 2000 -stop -mutant depth-off-by-one
+//	                          until an oracle sees the planted bug
+//	sim -seeds 100 -focus overtaken
+//	                          one kind of trouble alone
 //
 // A failing seed leaves .local/sim/seed-N.json: its schedule of faults, shrunk to those that it takes.
 package main
@@ -17,10 +20,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"hongbao/internal/mutant"
 )
 
 // options are the command line.
@@ -34,6 +40,9 @@ type options struct {
 	twice    bool
 	stop     bool
 	coverage bool
+	only     bool // build
+	focus    string
+	mutant   string
 	log      bool
 	drop     string
 	seedMax  time.Duration
@@ -60,6 +69,9 @@ func parse(args []string) (*options, error) {
 	fs.IntVar(&o.procs, "procs", runtime.NumCPU(), "processes at once")
 	fs.IntVar(&o.chunk, "chunk", 50, "seeds of one process")
 	fs.StringVar(&o.tags, "tags", "", "further build tags, of planted bugs")
+	fs.BoolVar(&o.only, "build", false, "build the binary and play nothing")
+	fs.StringVar(&o.focus, "focus", "", "one kind of trouble in place of the common draw (internal/sim/focus_test.go)")
+	fs.StringVar(&o.mutant, "mutant", "", "a planted bug (internal/mutant), under its own focus unless -focus says another")
 	fs.BoolVar(&o.twice, "twice", false, "run each seed twice and compare the traces")
 	fs.BoolVar(&o.stop, "stop", false, "stop at the first violation")
 	fs.BoolVar(&o.log, "log", false, "show what the processes log (with -seed)")
@@ -69,13 +81,31 @@ func parse(args []string) (*options, error) {
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	if o.seed == 0 && o.seeds <= 0 {
+	if err := o.plant(); err != nil {
+		return nil, err
+	}
+	if o.seed == 0 && o.seeds <= 0 && !o.only {
 		return nil, errors.New("name a seed with -seed N or a number of them with -seeds N")
 	}
-	o.coverage = o.seeds >= coverageFrom && !o.stop && !o.twice
+	o.coverage = o.seeds >= coverageFrom && !o.stop && !o.twice && o.focus == "" && o.mutant == ""
 	var err error
 	o.dir, err = filepath.Abs(o.dir)
 	return o, err
+}
+
+// plant completes the options for a planted bug.
+func (o *options) plant() error {
+	if o.mutant == "" {
+		return nil
+	}
+	m, ok := mutant.Named(mutant.Name(o.mutant))
+	if !ok {
+		return fmt.Errorf("-mutant %q names none of the planted bugs in internal/mutant", o.mutant)
+	}
+	if o.tags = strings.TrimSpace(o.tags + " mutants"); o.focus == "" {
+		o.focus = m.Focus
+	}
+	return nil
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -87,6 +117,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	switch {
+	case o.only:
+		return nil
 	case o.seed != 0:
 		return o.replay(ctx, out)
 	case o.twice:
@@ -133,14 +165,15 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		}
 		failed = append(failed, *r)
 		fmt.Fprintf(out, "seed %d: %s\n", r.Seed, strings.Join(r.Violations, "\n     "))
-		if o.stop {
+		if o.stop && named.MatchString(r.Violations[0]) {
 			cancel()
 		}
 	})
-	if o.stop && len(failed) > 0 {
-		oracle, _, _ := strings.Cut(failed[0].Violations[0], ":")
-		fmt.Fprintf(out, "caught by %s at seed %d, after %d seeds\n", oracle, failed[0].Seed, t.seeds)
-		return fmt.Errorf("seed %d: %s", failed[0].Seed, failed[0].Violations[0])
+	if n := len(failed); o.stop && n > 0 {
+		last := &failed[n-1]
+		oracle, _, _ := strings.Cut(last.Violations[0], ":")
+		fmt.Fprintf(out, "caught by %s at seed %d, after %d seeds\nreplay: make sim SEED=%d%s\n", oracle, last.Seed, t.seeds, last.Seed, o.with())
+		return fmt.Errorf("seed %d: %s", last.Seed, last.Violations[0])
 	}
 	t.print(out, time.Since(began))
 	for i := range min(len(failed), keptMax) {
@@ -157,6 +190,21 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("not reached: %s", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+// named is a violation that an oracle names; a crash is none.
+var named = regexp.MustCompile(`^I([1-9]|10): `)
+
+// with is what make must be told besides the seed.
+func (o *options) with() string {
+	var b strings.Builder
+	if o.mutant != "" {
+		b.WriteString(" MUTANT=" + o.mutant)
+	}
+	if m, _ := mutant.Named(mutant.Name(o.mutant)); o.focus != m.Focus {
+		b.WriteString(" FOCUS='" + o.focus + "'")
+	}
+	return b.String()
 }
 
 // keptMax bounds how many failing seeds are shrunk.

@@ -86,10 +86,11 @@ func (o *options) whole(ctx context.Context, s span) []result {
 // chunkOf runs the binary once. A seed that ends the process, by a panic or by standing still, is a result as well, the last one.
 func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...string) []result {
 	args := append([]string{
-		"-test.run", "^TestSim$", "-test.timeout", "0", "-sim.json", "-sim.memory", strconv.Itoa(memoryMax), "-sim.seed", strconv.FormatUint(s.first, 10), "-sim.seeds", strconv.Itoa(s.n),
+		"-test.run", "^TestSim$", "-test.timeout", "0", "-sim.json", "-sim.memory", strconv.Itoa(memoryMax), "-sim.seed", strconv.FormatUint(s.first, 10),
+		"-sim.seeds", strconv.Itoa(s.n), "-sim.focus", o.focus,
 	}, more...)
 	cmd := exec.CommandContext(ctx, o.binary, args...) //nolint:gosec // made by us
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all", "GOMEMLIMIT=2GiB")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all", "GOMEMLIMIT=2GiB", "HONGBAO_MUTANT="+o.mutant)
 	cmd.Dir = o.dir
 	var last tail
 	cmd.Stderr = &last

@@ -28,7 +28,7 @@ func (o *options) keep(ctx context.Context, r *result, out io.Writer) {
 	path := filepath.Join(o.dir, fmt.Sprintf("seed-%d.json", r.Seed))
 	if os.WriteFile(path, append(text, '\n'), 0o644) == nil { //nolint:gosec // a log
 		fmt.Fprintf(out, "seed %d fails with %d of its %d faults: %s\n", r.Seed, len(best.Faults), len(r.Faults), path)
-		fmt.Fprintf(out, "replay: make sim SEED=%d DROP=%s\n", r.Seed, strings.Join(drop, ","))
+		fmt.Fprintf(out, "replay: make sim SEED=%d DROP=%s%s\n", r.Seed, strings.Join(drop, ","), o.with())
 	}
 }
 
