@@ -57,7 +57,8 @@ func FuzzMachine(f *testing.F) {
 	machine := NewMachine()
 	f.Fuzz(func(t *testing.T, input []byte) {
 		w := &walk{t: t, m: machine, coupons: coupons, vouchers: vouchers}
-		for b := tape(input); len(b) > 0; {
+		// Long sequences hold nothing that short ones do not, and take the fuzzer's time.
+		for b := tape(input[:min(len(input), 64)]); len(b) > 0; {
 			switch b.next() % 6 {
 			case 0:
 				w.coupon = w.moveCoupon(w.coupon, pb.CouponEvent(b.number(len(pb.CouponEvent_name))))
