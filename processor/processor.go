@@ -32,6 +32,7 @@ type Processor struct {
 	tickets atomic.Uint64
 	opened  atomic.Bool // what open sets may be read by others
 	working atomic.Bool // a partition has begun its work, so the configuration agreed with the facts
+	leaving atomic.Bool // the process drains: what a rebalance gives it now, it leaves to the next owner
 
 	factPatience time.Duration // of X5d; tests wait less
 
@@ -187,6 +188,7 @@ func (x *Processor) drain(ctx context.Context) {
 	defer cancel()
 	var owned []int32
 	x.member.lease(func(p int32) { owned = append(owned, p) })
+	x.leaving.Store(true)
 	crashpoint.Draining()
 	crashpoint.Hit("drain.before")
 	x.release(tails, owned)
@@ -226,6 +228,9 @@ func (x *Processor) memberOptions() []kgo.Opt { return x.clientOptions() }
 func (x *Processor) laneOf(p int32) *lane { return x.lanes[int(p)%len(x.lanes)] }
 
 func (x *Processor) take(p int32) {
+	if x.leaving.Load() {
+		return
+	}
 	x.mu.Lock()
 	delete(x.stops, p)
 	x.mu.Unlock()

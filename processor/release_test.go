@@ -48,3 +48,19 @@ func TestReleaseBetweenLives(t *testing.T) {
 		t.Errorf("open: %v", l.open)
 	}
 }
+
+// TestLeavingTakesNothing: a rebalance while a process drains gives it partitions that it does not take over, since each new step would
+// wait for the next owner.
+func TestLeavingTakesNothing(t *testing.T) {
+	t.Parallel()
+	x := &Processor{stops: map[int32]*Stop{}}
+	l := &lane{x: x, log: slog.New(slog.DiscardHandler), owned: map[int32]bool{}}
+	x.lanes = []*lane{l}
+	if x.take(1); !l.owned[1] {
+		t.Error("partition 1 is not taken")
+	}
+	x.leaving.Store(true)
+	if x.take(2); l.owned[2] {
+		t.Error("partition 2 is taken by a process that leaves")
+	}
+}
