@@ -20,7 +20,7 @@ func (s *sim) act() {
 	s.heal()
 }
 
-// settle waits until nothing is left to be done (I8): a subscriber sees no lag and no coupon on its way, for a while.
+// settle waits until nothing is left to be done (I8): a subscriber sees no lag and no coupon on its way, for a while, and each partition has one owner.
 // What has stopped and can go on is started again, once.
 func (s *sim) settle() {
 	quiet, mended := 0, false
@@ -39,13 +39,16 @@ func (s *sim) settle() {
 				quiet = 0
 			}
 		}
-		if quiet >= 3 {
+		if quiet >= 3 && len(s.disowned()) == 0 {
 			break
 		}
 	}
 	if quiet < 3 {
 		lag, coupons := s.reader.open(&s.expected)
 		s.fail("I8", "%v after the faults stopped there is a lag of %d, and %d coupons are on their way or past their validity", quietMax, lag, coupons)
+	}
+	for _, p := range s.disowned() {
+		s.fail("I8", "%v after the faults stopped partition %d is not worked on by one process: %v", quietMax, p, s.workers()[p])
 	}
 	s.expectStops()
 }

@@ -219,20 +219,39 @@ func (s *sim) stop() {
 	}
 }
 
-// owners says which process works on which partition, once nothing is held up any more: who waits for an answer stops late, and may be given what
-// others have left.
-func (s *sim) owners() (of [partitions]*instance) {
-	s.net.mu.Lock()
-	latest := s.net.latest
-	s.net.mu.Unlock()
-	s.pause(time.Until(latest))
+// workers says which processes believe that they work on which partition.
+func (s *sim) workers() (of [partitions][]*instance) {
 	for _, i := range s.fleet {
 		if !i.running() {
 			continue
 		}
 		for _, p := range i.life.x.Status().Working {
-			of[p] = i
+			of[p] = append(of[p], i)
 		}
 	}
 	return of
 }
+
+// disowned are the partitions that not one process works on: nobody does, though nothing has stopped them, or somebody has not heard yet
+// that the group went on without him.
+func (s *sim) disowned() (ps []int) {
+	for p, w := range s.workers() {
+		if len(w) > 1 || len(w) == 0 && !s.expected.stops[p] {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// owners says which process works on which partition.
+func (s *sim) owners() (of [partitions]*instance) {
+	for p, w := range s.workers() {
+		if len(w) == 1 {
+			of[p] = w[0]
+		}
+	}
+	return of
+}
+
+// String names the process.
+func (i *instance) String() string { return i.name }
