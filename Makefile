@@ -1,5 +1,5 @@
 # hongbao. `make` alone prints the targets.
-# Variables: PKGS (packages to test), ARGS (arguments of demo, verify and sim), SEEDS, SEED, TAGS, DROP, MUTANT, FOCUS (sim), QUICK (mutants), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
+# Variables: PKGS (packages to test), ARGS (arguments of demo, verify and sim), SEEDS, SEED, TAGS, DROP, MUTANT, FOCUS (sim), QUICK (mutants), PARTS (proof), FUZZTIME, RUN (-run of the tests), CRASH_PARALLEL (sites at a time).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,6 +13,7 @@ SEED     ?=
 MUTANT   ?=
 FOCUS    ?=
 QUICK    ?=
+PARTS    ?=
 TAGS     ?=
 DROP     ?=
 FUZZTIME ?= 10s
@@ -63,6 +64,10 @@ race: ## The same tests under the race detector
 # One package after the other: they share one Redis, which some of them empty.
 test-real: ## The end-to-end tests on a real Kafka and a real Redis, started and stopped here
 	scripts/with-real $(GOTEST) -count=1 -p 1 -tags real -run '$(RUN)' $(PKGS)
+
+.PHONY: proof
+proof: ## Simulation, kills, planted bugs, storage, fuzzing, whole processes, and one summary: some 50 minutes; PARTS='mutants storage' are some of it
+	SEEDS='$(SEEDS)' scripts/proof $(PARTS)
 
 .PHONY: proofs
 proofs: build ## Every script of scripts/proofs: whole runs of the binary, embedded and on real parts
