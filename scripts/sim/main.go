@@ -212,10 +212,19 @@ const keptMax = 3
 
 // compare plays each seed twice, in chunks of different sizes.
 func (o *options) compare(ctx context.Context, out io.Writer) error {
-	first, second := map[uint64]string{}, map[uint64]string{}
-	o.spread(ctx, func(r *result) { first[r.Seed] = r.Trace })
+	first, second, failed := map[uint64]string{}, map[uint64]string{}, 0
+	into := func(traces map[uint64]string) func(*result) {
+		return func(r *result) {
+			traces[r.Seed] = r.Trace
+			if len(r.Violations) > 0 {
+				failed++
+				fmt.Fprintf(out, "seed %d: %s\n", r.Seed, strings.Join(r.Violations, "\n     "))
+			}
+		}
+	}
+	o.spread(ctx, into(first))
 	o.chunk = max(1, o.chunk/3)
-	o.spread(ctx, func(r *result) { second[r.Seed] = r.Trace })
+	o.spread(ctx, into(second))
 	same := 0
 	for seed, trace := range first {
 		if trace != "" && second[seed] == trace {
@@ -225,8 +234,11 @@ func (o *options) compare(ctx context.Context, out io.Writer) error {
 		}
 	}
 	fmt.Fprintf(out, "of %d seeds run twice %d gave the same trace hash\n", o.seeds, same)
-	if same*100 < o.seeds*99 {
+	switch {
+	case same*100 < o.seeds*99:
 		return fmt.Errorf("only %d of %d seeds replay", same, o.seeds)
+	case failed > 0:
+		return fmt.Errorf("%d of %d runs failed", failed, 2*o.seeds)
 	}
 	return nil
 }

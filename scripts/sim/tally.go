@@ -11,9 +11,9 @@ import (
 
 // tally sums up results.
 type tally struct {
-	seeds, events, hits int
-	simulated           time.Duration
-	byKind, reached     map[string]int
+	seeds, events, hits, violations int
+	simulated                       time.Duration
+	byKind, reached                 map[string]int
 }
 
 func newTally() *tally { return &tally{byKind: map[string]int{}, reached: map[string]int{}} }
@@ -21,6 +21,7 @@ func newTally() *tally { return &tally{byKind: map[string]int{}, reached: map[st
 func (t *tally) add(r *result) {
 	t.seeds++
 	t.events += r.Events
+	t.violations += len(r.Violations)
 	t.simulated += r.Simulated
 	for k, n := range r.Hits {
 		t.byKind[k] += n
@@ -41,8 +42,8 @@ func (t *tally) print(out io.Writer, took time.Duration) {
 			fmt.Fprintf(out, "  %7d  %s\n", m.of[k], k)
 		}
 	}
-	fmt.Fprintf(out, "%d schedules, %d inputs, %d faults that hit of %d kinds, %s simulated in %s\n",
-		t.seeds, t.events, t.hits, len(t.byKind), t.simulated.Round(time.Second), took.Round(time.Second))
+	fmt.Fprintf(out, "%d schedules, %d inputs, %d faults that hit of %d kinds, %d violations; %s simulated in %s, %.0f seeds a minute\n",
+		t.seeds, t.events, t.hits, len(t.byKind), t.violations, t.simulated.Round(time.Second), took.Round(time.Second), float64(t.seeds)/took.Minutes())
 }
 
 // coverageFrom is the number of seeds from which everything wanted must have been reached.
