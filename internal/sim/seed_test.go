@@ -20,6 +20,7 @@ import (
 
 	"hongbao/fsm"
 	"hongbao/internal/admission"
+	"hongbao/internal/embedded"
 	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
@@ -165,6 +166,7 @@ func (s *sim) build() {
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
 	)
 	s.must(err)
+	embedded.GuardFetches(s.cluster)
 	s.brokers = s.cluster.ListenAddrs()
 	s.redis = admission.NewMemory(nil)
 	s.issuer = newIssuer(s)

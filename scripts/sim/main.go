@@ -158,7 +158,7 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 	var failed []result
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o.spread(ctx, func(r *result) {
+	judge := func(r *result) {
 		t.add(r)
 		if len(r.Violations) == 0 {
 			return
@@ -168,7 +168,15 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		if o.stop && named.MatchString(r.Violations[0]) {
 			cancel()
 		}
-	})
+	}
+	want := o.seeds
+	if !o.stop {
+		for _, r := range o.keptSeeds(ctx) {
+			want++
+			judge(&r)
+		}
+	}
+	o.spread(ctx, judge)
 	if n := len(failed); o.stop && n > 0 {
 		last := &failed[n-1]
 		oracle, _, _ := strings.Cut(last.Violations[0], ":")
@@ -180,8 +188,8 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		o.keep(ctx, &failed[i], out)
 	}
 	switch missing := t.missing(); {
-	case t.seeds != o.seeds:
-		return fmt.Errorf("%d of %d seeds ended", t.seeds, o.seeds)
+	case t.seeds != want:
+		return fmt.Errorf("%d of %d seeds ended", t.seeds, want)
 	case len(failed) > 0:
 		return fmt.Errorf("%d of %d seeds failed", len(failed), t.seeds)
 	case t.hits == 0 || t.events == 0:

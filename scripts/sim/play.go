@@ -69,6 +69,11 @@ func (o *options) spread(ctx context.Context, fn func(*result)) {
 	wg.Wait()
 }
 
+// keptSeeds plays those that once found something.
+func (o *options) keptSeeds(ctx context.Context) []result {
+	return o.chunkOf(ctx, span{}, io.Discard, "-sim.kept")
+}
+
 // whole plays a row, going on behind a seed that ends its process.
 func (o *options) whole(ctx context.Context, s span) []result {
 	var all []result
@@ -105,8 +110,10 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 	defer guard.stop()
 	all, begun := read(stdout, guard, io.MultiWriter(&last, out))
 	err = cmd.Wait()
-	if len(all) < s.n && ctx.Err() == nil {
-		begun.Seed = s.first + uint64(len(all))
+	if (len(all) < s.n || begun.Seed != 0) && ctx.Err() == nil {
+		if begun.Seed == 0 {
+			begun.Seed = s.first + uint64(len(all))
+		}
 		begun.Violations = []string{o.ended(begun.Seed, err, guard.fired(), last.text)}
 		all = append(all, begun)
 	}
