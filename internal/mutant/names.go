@@ -74,7 +74,7 @@ func All() []Mutant {
 		{DeadOutside, "X3", "a dead letter is sent at once, not by the outbox", "", 1},
 		{RetryAny, "domain.md section 6", "a retry record acts on its coupon at whatever attempt", "", 72},
 		{ExpiryByEvent, "domain.md section 3", "vouchers expire by event time, not by the worker clock", "", 2},
-		{RevokeWaits, "X7", "the revoke callback waits for whoever works on the partition", "churn", 8},
+		{RevokeWaits, "X7", "the revoke callback waits for whoever works on the partition", "churn", 9},
 		{CheckpointOrphan, "X5e", "a checkpoint is gone back to though the facts do not know its step", "overtaken", 2},
 		{OutboxEarly, "X2", "an entry is deleted when its nodes are written, published or not", "", 48},
 		{NotRebuilt, "X10", "after Redis was emptied the partition marks itself without writing its claims", "", 22},
