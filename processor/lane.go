@@ -81,7 +81,7 @@ func (l *lane) live(ctx context.Context) error {
 	l.mu.Lock()
 	l.life = f
 	for p := range l.owned {
-		if !l.x.isStopped(p) {
+		if !l.x.isStopped(p) || l.x.tended(p) {
 			f.take(p)
 		}
 	}
@@ -199,19 +199,25 @@ func (l *lane) lose(p int32) {
 // fail ends the life; the first reason stays.
 func (f *life) fail(err error) { f.cancel(err) }
 
-// take starts the takeover of p by X5. The caller holds l.mu.
+// take starts the takeover of p by X5, and another one when it has stopped and is to be tended. The caller holds l.mu.
 func (f *life) take(p int32) {
 	f.tasks.Go(func() {
-		err := f.own(p)
-		var stop *Stop
-		switch {
-		case err == nil, errors.Is(err, errGone), f.ctx.Err() != nil:
-		case errors.As(err, &stop):
-			f.x.stopPartition(stop)
-		default:
-			f.fail(&laneError{during: fmt.Sprintf("taking partition %d", p), fenced: isFence(err), err: err})
+		f.took(p, f.own(p))
+		if f.x.tended(p) && f.ctx.Err() == nil && f.owns(p) {
+			f.took(p, f.own(p))
 		}
 	})
+}
+
+func (f *life) took(p int32, err error) {
+	var stop *Stop
+	switch {
+	case err == nil, errors.Is(err, errGone), f.ctx.Err() != nil:
+	case errors.As(err, &stop):
+		f.x.stopPartition(stop)
+	default:
+		f.fail(&laneError{during: fmt.Sprintf("taking partition %d", p), fenced: isFence(err), err: err})
+	}
 }
 
 // forget takes p out of the client and of the active set.

@@ -241,6 +241,10 @@ func (f *life) work(w *worker) error {
 	if !f.owns(w.id) {
 		return errGone
 	}
+	if w.stopped.Load() {
+		f.x.member.taken(w.id)
+		return w.tend(ctx)
+	}
 	from, err := f.inputs(w)
 	if err != nil {
 		return err

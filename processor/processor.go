@@ -280,6 +280,13 @@ func (x *Processor) isStopped(p int32) bool {
 	return x.stops[p] != nil
 }
 
+// tended says that p has stopped and its state is good, so that it still tells what it knows.
+func (x *Processor) tended(p int32) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.stops[p] != nil && x.stops[p].sound()
+}
+
 // stopPartition stops one partition loudly and alone; its neighbours go on.
 func (x *Processor) stopPartition(s *Stop) {
 	x.mu.Lock()

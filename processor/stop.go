@@ -18,6 +18,10 @@ func (s *Stop) Error() string {
 	return fmt.Sprintf("partition %d stopped by rule %s: expected %s, found %s; %s", s.Partition, s.Rule, s.Expected, s.Found, s.Remedy)
 }
 
+// sound says that the partition's own state is good: what stopped it lies in its inputs or outputs. After the other rules
+// facts are missing or doubtful, and what they would have to say is not known.
+func (s *Stop) sound() bool { return s.Rule == "X5f" || s.Rule == "X6" || s.Rule == "X9" }
+
 // errGone ends work on a partition that is no longer ours.
 var errGone = errors.New("the partition is no longer owned")
 

@@ -21,6 +21,7 @@ func (f *life) own(p int32) error {
 		return err
 	}
 	defer part.release(f)
+	part.stopped.Store(f.x.tended(p)) // then its tail stays where it is
 	// The directory is ours whoever owns the partition, so it is opened meanwhile. What goes wrong there
 	// goes wrong again in reconcile, which knows what to do.
 	opened := make(chan struct{})
