@@ -23,7 +23,7 @@ type table[P any, C pageCodec[P]] struct {
 	campaign int64
 	next     uint32 // ordinal of the next record
 	pages    []*P   // nil: only in the store
-	spare    []*P   // pages that have left, and a slab of new ones: memory stays with its table
+	spare    []*P   // blank pages: what is left of a slab, and some that have left memory
 	meta     []pageMeta
 	dirty    []uint32 // pages changed since the last flush
 }
@@ -45,13 +45,13 @@ const (
 	pageHeaderLen = 3
 )
 
-// pageSlab is how many pages are allocated at once.
+// pageSlab is how many pages a large table allocates at once; a small one takes them by ones, lest the spare ones count.
 const pageSlab = 16
 
 // blank is a page of zeros.
 func (t *table[P, C]) blank() *P {
 	if len(t.spare) == 0 {
-		slab := make([]P, pageSlab)
+		slab := make([]P, min(pageSlab, 1+len(t.pages)/64))
 		for i := range slab {
 			t.spare = append(t.spare, &slab[i])
 		}
@@ -65,10 +65,10 @@ func (t *table[P, C]) blank() *P {
 
 // leave takes a page out of memory; it is in the store, or needed no more.
 func (t *table[P, C]) leave(pg uint32) {
-	if p := t.pages[pg]; p != nil {
+	if p := t.pages[pg]; p != nil && len(t.spare) < pageSlab {
 		t.spare = append(t.spare, p)
-		t.pages[pg] = nil
 	}
+	t.pages[pg] = nil
 }
 
 func (t *table[P, C]) at(pg uint32) *P {
