@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"fmt"
 	"sort"
 	"strconv"
 
@@ -43,7 +42,7 @@ func (f *feed) control(burst int) {
 func (f *feed) change(c *pb.CampaignChange) {
 	f.number++
 	c.Campaign, c.Number = 1, f.number
-	value, err := proto.Marshal(&pb.ControlCommand{CommandId: fmt.Sprintf("change%d", f.number), Body: &pb.ControlCommand_CampaignChange{CampaignChange: c}})
+	value, err := proto.Marshal(&pb.ControlCommand{CommandId: "change" + f.id(), Body: &pb.ControlCommand_CampaignChange{CampaignChange: c}})
 	f.s.must(err)
 	for range 5 {
 		if f.s.tool.Broadcast(f.s.ctx, schemas.TopicControl, []byte("campaign/1"), value, nil) == nil {

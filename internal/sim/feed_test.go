@@ -254,6 +254,10 @@ func (f *feed) dead(c *tree) {
 	case 7:
 		f.join(c.seed, "NOCODE", f.user())
 	case 8:
-		f.raw("ShareCreated", c.seed, bytes.Repeat([]byte("hostile "), 1+f.rng.IntN(200)))
+		n := f.rng.IntN(200)
+		in := f.raw("ShareCreated", c.seed, bytes.Repeat([]byte("hostile "), 1+n))
+		for range n / 198 * 100 { // more headers than a record may have
+			in.headers = append(in.headers, topiclog.Header{Key: "hostile"})
+		}
 	}
 }

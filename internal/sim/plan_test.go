@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -42,8 +43,12 @@ func draw(seed uint64, drop []int) *plan {
 	if rng.IntN(2) == 0 {
 		p.Instances = 2 + rng.IntN(4)
 	}
-	if p.drawFaults(rng); *flagFocus != "" {
+	p.drawFaults(rng)
+	if *flagFocus != "" {
 		p.focus(*flagFocus, rng)
+	} else if seed%50 == 49 { // each focus has its turn in the common draw, too
+		names := slices.Sorted(maps.Keys(focuses))
+		p.focus(names[int(seed/50)%len(names)], rng)
 	}
 	for i := range p.Faults {
 		p.Faults[i].Index = i
