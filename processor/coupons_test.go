@@ -21,10 +21,18 @@ func fastClock(times int64) func() time.Time {
 	return func() time.Time { return began.Add(time.Duration(times) * time.Since(began)) }
 }
 
-// faultyIssue fails at issuing alone: a look-up by key always gets its answer.
+// faultyIssue fails at issuing alone, each request by itself: a look-up by key always gets its answer.
 type faultyIssue struct {
 	fsm.Issuer
 	inner fsm.Issuer
+}
+
+// Issue draws a fate for each request: one for all that a slow machine lets gather would leave none to give up.
+func (f faultyIssue) Issue(ctx context.Context, requests []fsm.Request, results []fsm.Result) error {
+	for i := range requests {
+		_ = f.Issuer.Issue(ctx, requests[i:i+1], results[i:i+1]) // the result says the same
+	}
+	return nil
 }
 
 func (f faultyIssue) Lookup(ctx context.Context, keys []fsm.Key, results []fsm.Result) error {
@@ -37,14 +45,14 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, partitions(2))
 	cfg := f.config("a", f.dir("a"))
-	cfg.Issuer = faultyIssue{Issuer: fsm.NewFaulty(cfg.Issuer, 7, fsm.Faults{Refused: 0.55, Lost: 0.1}), inner: cfg.Issuer}
+	cfg.Issuer = faultyIssue{Issuer: fsm.NewFaulty(cfg.Issuer, 7, fsm.Faults{Refused: 0.65, Lost: 0.1}), inner: cfg.Issuer}
 	cfg.Now = fastClock(20)
 	f.startWith(cfg)
 	d := f.feed()
 	for p := range f.partitions {
 		chain := f.chainIn(p, 0)
 		d.put(d.share(1, chain, chain))
-		for u := range int64(40) { // one by one, or a call of the issuer would decide all their fates
+		for u := range int64(40) {
 			d.put(d.join(1, chain, chain, int64(p)*1000+500+u))
 		}
 	}
