@@ -34,6 +34,8 @@ func (f *feed) control(burst int) {
 	case burst == 9 && f.rng.IntN(6) == 0 && f.number > 0:
 		f.number--
 		f.change(&pb.CampaignChange{Kind: pb.ChangeKind_CHANGE_KIND_RESUME}) // an old number
+	case burst == 10 && f.rng.IntN(6) == 0:
+		f.stale()
 	case burst == 11 && f.rng.IntN(6) == 0:
 		f.change(&pb.CampaignChange{Kind: pb.ChangeKind_CHANGE_KIND_STOP, Reason: "enough"})
 	}
@@ -42,7 +44,18 @@ func (f *feed) control(burst int) {
 func (f *feed) change(c *pb.CampaignChange) {
 	f.number++
 	c.Campaign, c.Number = 1, f.number
-	value, err := proto.Marshal(&pb.ControlCommand{CommandId: "change" + f.id(), Body: &pb.ControlCommand_CampaignChange{CampaignChange: c}})
+	f.everywhere(&pb.ControlCommand{CommandId: "change" + f.id(), Body: &pb.ControlCommand_CampaignChange{CampaignChange: c}})
+}
+
+// stale applies another text under a version that is in force (STALE_CHANGE).
+func (f *feed) stale() {
+	text := f.s.plan.campaign(1, 1, "1990-01-01", "2090-01-01") + "# not the same\n"
+	f.everywhere(&pb.ControlCommand{CommandId: "stale" + f.id(), Body: &pb.ControlCommand_CampaignApply{CampaignApply: &pb.CampaignApply{Text: text}}})
+}
+
+// everywhere sends a command to every partition.
+func (f *feed) everywhere(c *pb.ControlCommand) {
+	value, err := proto.Marshal(c)
 	f.s.must(err)
 	for range 5 {
 		if f.s.tool.Broadcast(f.s.ctx, schemas.TopicControl, []byte("campaign/1"), value, nil) == nil {
