@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"crypto/sha256"
 	"sort"
 	"strconv"
 
@@ -50,7 +51,10 @@ func (f *feed) change(c *pb.CampaignChange) {
 // stale applies another text under a version that is in force (STALE_CHANGE).
 func (f *feed) stale() {
 	text := f.s.plan.campaign(1, 1, "1990-01-01", "2090-01-01") + "# not the same\n"
-	f.everywhere(&pb.ControlCommand{CommandId: "stale" + f.id(), Body: &pb.ControlCommand_CampaignApply{CampaignApply: &pb.CampaignApply{Text: text}}})
+	sum := sha256.Sum256([]byte(text))
+	f.everywhere(&pb.ControlCommand{CommandId: "stale" + f.id(), Body: &pb.ControlCommand_CampaignApply{
+		CampaignApply: &pb.CampaignApply{Campaign: 1, Version: 1, Sha256: sum[:], Text: text},
+	}})
 }
 
 // everywhere sends a command to every partition.

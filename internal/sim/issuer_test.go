@@ -21,6 +21,8 @@ type issuer struct {
 	rate  float64
 	asked []asking
 	never map[fsm.Key]bool // refused for good
+	began time.Time
+	later map[fsm.Key]bool // postponed for good
 }
 
 // asking is one request that the issuer heard.
@@ -33,7 +35,7 @@ type asking struct {
 func newIssuer(s *sim) *issuer {
 	inner, err := fsm.NewMemoryIssuer(partitions)
 	s.must(err)
-	return &issuer{s: s, inner: inner, rng: rand.New(rand.NewPCG(s.seed, 3)), never: map[fsm.Key]bool{}}
+	return &issuer{s: s, inner: inner, rng: rand.New(rand.NewPCG(s.seed, 3)), never: map[fsm.Key]bool{}, began: time.Now(), later: map[fsm.Key]bool{}}
 }
 
 // trouble makes calls fail, from now on.
@@ -62,6 +64,19 @@ type issuerPort struct {
 // refuses says that the issuer will not have this coupon in its first round.
 func refuses(k fsm.Key) bool { return k.ID[0]%32 == 7 && k.Round == 0 }
 
+// postponing is how long the issuer finds coupons that it will never have time for: four attempts take half a minute.
+const postponing = 4 * time.Second
+
+// postpones says that a coupon is one of those, so that it is given up (EXHAUSTED). In few seeds, since it is long.
+func (i *issuer) postpones(k fsm.Key) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.s.seed%10 == 3 && k.ID[0]%8 == 1 && time.Since(i.began) < postponing {
+		i.later[k] = true
+	}
+	return i.later[k]
+}
+
 // Issue is part of fsm.Issuer.
 func (p *issuerPort) Issue(ctx context.Context, requests []fsm.Request, results []fsm.Result) error {
 	return p.call(ctx, results, "issue", func() error {
@@ -72,6 +87,10 @@ func (p *issuerPort) Issue(ctx context.Context, requests []fsm.Request, results 
 			if k := requests[i].Key(); refuses(k) {
 				p.all.refuse(k)
 				results[i] = fsm.Result{Answer: fsm.Refused, Detail: "not this one"}
+				continue
+			}
+			if p.all.postpones(requests[i].Key()) {
+				results[i] = fsm.Result{Answer: fsm.Transient, Detail: "not now"}
 				continue
 			}
 			rest, at = append(rest, requests[i]), append(at, i)
