@@ -42,7 +42,11 @@ type member struct {
 	release func(ctx context.Context, ps []int32) // returns once the tails are published, or ctx is over
 	lose    func(ps []int32)
 
+	// renewed ends whatever was begun as another member; called under the lock, it must neither wait nor ask for the lease.
+	renewed func()
+
 	mu        sync.Mutex
+	id        string // the member id that owned belongs to
 	owned     map[int32]bool
 	confirmed time.Time      // when the last request that proved the lease was sent (monotonic)
 	assigned  bool           // once at least
@@ -184,10 +188,21 @@ func (m *member) lease(owned func(p int32)) (lease, bool) {
 		return lease{}, false
 	}
 	id, gen := m.cl.GroupMetadata()
+	ok := id != "" && gen >= 0
+	// A member that the group had given up joins again under a new id, and the client tells nobody: what it still holds
+	// may have been another's meanwhile. Its generation is good, its ownership is not: look again at X5.
+	if was := m.id; ok && was != id {
+		m.id = id
+		if was != "" {
+			m.log.Warn("the group knows this instance under a new member id; every lane looks again", "rule", "X7")
+			m.renewed()
+			ok = false
+		}
+	}
 	for p := range m.owned {
 		owned(p)
 	}
-	return lease{member: id, generation: gen}, id != "" && gen >= 0
+	return lease{member: id, generation: gen}, ok
 }
 
 func (m *member) owns(p int32) bool {

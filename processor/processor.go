@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -132,7 +133,7 @@ func (x *Processor) open(ctx context.Context) error {
 	}
 	x.member = &member{
 		group: x.cfg.Group, instance: x.cfg.Instance, topic: x.routes.names[schemas.TopicEvents], log: x.log,
-		take: x.take, release: x.release, lose: x.lose,
+		take: x.take, release: x.release, lose: x.lose, renewed: x.renewed,
 	}
 	n := x.cfg.Lanes
 	if n == 0 {
@@ -250,6 +251,18 @@ func (x *Processor) lose(ps []int32) {
 	x.moves.note(ps)
 	for _, p := range ps {
 		x.laneOf(p).lose(p)
+	}
+}
+
+// renewed sends every lane to X5: the group gave this member up and took it in again, and the client that keeps its partitions
+// announces none of them anew (X7).
+func (x *Processor) renewed() {
+	for _, l := range x.lanes {
+		l.mu.Lock()
+		if l.life != nil {
+			l.life.fail(&laneError{during: "the group's session", err: kerr.UnknownMemberID})
+		}
+		l.mu.Unlock()
 	}
 }
 
