@@ -52,6 +52,43 @@ func TestLeaseReadsGenerationBeforeOwnership(t *testing.T) {
 	}
 }
 
+// TestNewMemberID: a member that the group knows under another id than its ownership belongs to has no lease, once, and
+// everything that was begun before ends; under one id nothing does (X7).
+func TestNewMemberID(t *testing.T) {
+	t.Parallel()
+	x := settleProcessor(t)
+	joined, renewed := make(chan struct{}), 0
+	m := &member{
+		group: "g", instance: "a", topic: x.routes.names[schemas.TopicEvents], log: slog.New(slog.DiscardHandler),
+		take: func(int32) { close(joined) }, release: func(context.Context, []int32) {}, lose: func([]int32) {},
+		renewed: func() { renewed++ },
+	}
+	if err := m.start(x.plain.Opts()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.cl.Close()
+	select {
+	case <-joined:
+	case <-t.Context().Done():
+		t.Fatal("no partition was assigned")
+	}
+	nobody := func(int32) {}
+	first, ok := m.lease(nobody)
+	again, still := m.lease(nobody)
+	if !ok || !still || first.member == "" || again != first || renewed != 0 {
+		t.Fatalf("leases %+v %v, %+v %v; renewed %d times", first, ok, again, still, renewed)
+	}
+	m.mu.Lock()
+	m.id = "given up" // as if the ownership were of an earlier session
+	m.mu.Unlock()
+	if _, ok := m.lease(nobody); ok || renewed != 1 {
+		t.Errorf("a lease under a new member id: %v; renewed %d times", ok, renewed)
+	}
+	if l, ok := m.lease(nobody); !ok || l.member != first.member || renewed != 1 {
+		t.Errorf("then %+v %v; renewed %d times", l, ok, renewed)
+	}
+}
+
 // TestFirstAssignmentIsTakenBeforeTheRebalance: the one rebalance after the first assignment comes once its partitions are
 // taken over, so that X5b need not wait for it, and once only.
 func TestFirstAssignmentIsTakenBeforeTheRebalance(t *testing.T) {

@@ -54,9 +54,6 @@ func TestEveryMutantIsPlanted(t *testing.T) {
 // TestReleaseHasNoMutant builds the program with and without the tag and looks for the names.
 func TestReleaseHasNoMutant(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds the program twice")
-	}
 	dir := t.TempDir()
 	for _, tags := range []string{"", "mutants"} {
 		path := filepath.Join(dir, "hongbao"+tags)
