@@ -49,7 +49,7 @@ func New(cfg Config) (*Gate, error) {
 		since:   cfg.Now(),
 	}
 	if cfg.Memory != nil {
-		g.server = &memoryServer{Memory: cfg.Memory, keys: g.keys}
+		g.server = &slowServer{&memoryServer{Memory: cfg.Memory, keys: g.keys}, cfg.Memory}
 	} else {
 		g.server = newRedisServer(cfg.Redis, cfg.Prefix)
 	}

@@ -17,7 +17,8 @@ type Memory struct {
 
 	mu     sync.Mutex
 	down   bool
-	starts int // processes so far, which names the present one
+	slow   time.Duration // SetSlow
+	starts int           // processes so far, which names the present one
 	data   map[string]entry
 }
 

@@ -60,7 +60,7 @@ func newRedisServer(opt *redis.Options, prefix string) *redisServer {
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	defaultTo(&o.DialTimeout, time.Second)
-	defaultTo(&o.ReadTimeout, 2*time.Second)
+	defaultTo(&o.ReadTimeout, readTimeout)
 	defaultTo(&o.WriteTimeout, 2*time.Second)
 	r := &redisServer{
 		client: redis.NewClient(&o),

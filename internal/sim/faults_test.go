@@ -99,6 +99,19 @@ func (p *plan) drawFaults(rng *rand.Rand) {
 	p.alone()
 }
 
+// drawMore draws what came later, from a source of its own, so that the schedules of other seeds stay what they were.
+func (p *plan) drawMore() {
+	if p.Seed%8 != 2 {
+		return
+	}
+	rng := rand.New(rand.NewPCG(p.Seed, 4))
+	p.Faults = append(p.Faults, fault{Kind: "redis slow", At: millis(rng, 500, 9500), For: millis(rng, 500, 5000), N: rng.IntN(1000)})
+	for n := range p.Instances { // seldom asked for: after leaders have moved
+		f := fault{Kind: []string{"cut before", "cut after"}[rng.IntN(2)], Who: fmt.Sprintf("i%d", n), Key: int16(kmsg.OffsetForLeaderEpoch), Nth: 1}
+		p.Faults = append(p.Faults, f)
+	}
+}
+
 // alone keeps apart what may not meet: a partition that stops for good holds back everybody once Redis or the issuer has
 // forgotten, until every partition has spoken (X10), so no seed has both.
 func (p *plan) alone() {
@@ -202,7 +215,7 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 		return fate{cut: x.N%2 == 0}
 	case "pause at":
 		f.s.hit(x.Kind + " " + name)
-		f.s.later(x.For, l.hold())
+		f.s.pauseAt(l, kmsg.Key(key), x.For)
 		return fate{}
 	case "cut before":
 		f.s.hit(x.Kind + " " + name)
@@ -236,6 +249,20 @@ func ours(r kmsg.Request) bool {
 		return strings.HasPrefix(r.TransactionalID, "hongbao/")
 	}
 	return true
+}
+
+// transactionTimeout is that of the lanes, and what the broker gives them.
+const transactionTimeout = 8 * time.Second
+
+// pauseAt holds a process that has just sent a request. Where that stands in an open transaction, the broker ends it when the pause is long.
+func (s *sim) pauseAt(l *link, key kmsg.Key, d time.Duration) {
+	release, began := l.hold(), time.Now()
+	s.later(d, func() {
+		if time.Since(began) > transactionTimeout && (key == kmsg.Produce || key == kmsg.EndTxn) {
+			s.hit("transaction time-out")
+		}
+		release()
+	})
 }
 
 // killAt ends the process that has just sent a request.

@@ -44,6 +44,7 @@ func draw(seed uint64, drop []int) *plan {
 		p.Instances = 2 + rng.IntN(4)
 	}
 	p.drawFaults(rng)
+	p.drawMore()
 	if *flagFocus != "" {
 		p.focus(*flagFocus, rng)
 	} else if seed%50 == 49 { // each focus has its turn in the common draw, too

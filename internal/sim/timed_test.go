@@ -51,6 +51,7 @@ var timed = []struct {
 	{"truncated", 1, (*sim).truncated},
 	{"overtaken", 0, (*sim).overtake}, // by a focus only, as the next
 	{"offset forged", 0, (*sim).offsetForged},
+	{"redis slow", 0, (*sim).redisSlow}, // drawn by drawMore
 }
 
 func (p *plan) timedFault(rng *rand.Rand) fault {
@@ -265,6 +266,13 @@ func (s *sim) redisDown(f fault) {
 	s.redis.SetDown(true)
 	s.hit("redis down")
 	s.later(f.For/3, func() { s.redis.SetDown(false) })
+}
+
+// redisSlow lets answers come late, or later than anybody waits for them.
+func (s *sim) redisSlow(f fault) {
+	s.redis.SetSlow(time.Duration(1+f.N*3) * time.Millisecond)
+	s.hit("redis slow")
+	s.later(f.For, func() { s.redis.SetSlow(0) })
 }
 
 func (s *sim) redisEmptied(fault) {

@@ -53,6 +53,9 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 	of[key]++
 	n := of[key]
 	w.mu.Unlock()
+	if n == 1 && ofHongbao(l) {
+		w.s.reach("request " + kmsg.NameForKey(key))
+	}
 	if key == int16(kmsg.Fetch) {
 		patient(frame)
 	}
@@ -77,6 +80,9 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 	}
 	return f
 }
+
+// ofHongbao says whether a process under test sends there, and none of the simulation's own clients.
+func ofHongbao(l *link) bool { return l.name != "tool" && l.name != "reader" && l.name != "judge" }
 
 // beats counts heartbeats of hongbao's processes.
 func (w *watcher) beats() (n int) {

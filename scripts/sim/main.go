@@ -187,7 +187,7 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 	for i := range min(len(failed), keptMax) {
 		o.keep(ctx, &failed[i], out)
 	}
-	switch missing := t.missing(); {
+	switch missing := t.missing(o.seeds); {
 	case t.seeds != want:
 		return fmt.Errorf("%d of %d seeds ended", t.seeds, want)
 	case len(failed) > 0:

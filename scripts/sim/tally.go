@@ -134,12 +134,56 @@ rule X9
 rule X10
 rule X11`), "\n")
 
-func (t *tally) missing() []string {
+// faultsFrom is the number of seeds from which every kind of fault must have hit: the rarest do so once in some thousand.
+const faultsFrom = 10_000
+
+// wantedFaults are the kinds that must hit, by how they begin. A cut before and after each kind of request that hongbao sends is wanted as well.
+var wantedFaults = []string{
+	"cut before ", "cut after ", "code ", "slow answer ", "swallowed ", "late request ", "outlives ", "kill at ", "pause at ", "connections cut",
+	"kill", "stop", "join", "pause", "pause past the session", "transaction time-out", "fence", "foreign transaction", "overtaken",
+	"broker restart", "coordinators move", "leaders move", "offsets lost", "offset forged", "facts lost", "truncated", "record refused",
+	"disk full", "failed sync", "bit flip", "directory lost", "directory older", "directory doubled", "directory foreign",
+	"redis down", "redis slow", "redis emptied", "redis failover", "redis failover with lost writes",
+	"issuer error, ", "issuer time-out, ", "issuer answer lost, ", "issuer answer late, ", "issuer slow, ", "issuer restart", "issuer emptied", "clock jump",
+}
+
+func (t *tally) missing(seeds int) []string {
 	var out []string
 	for _, w := range wanted {
 		if t.reached[w] == 0 {
 			out = append(out, w)
 		}
 	}
+	if seeds < faultsFrom {
+		return out
+	}
+	for _, w := range t.wantedFaults() {
+		if !t.hit(w) {
+			out = append(out, "fault "+w)
+		}
+	}
 	return out
+}
+
+func (t *tally) wantedFaults() []string {
+	all := slices.Clone(wantedFaults)
+	for _, r := range slices.Sorted(maps.Keys(t.reached)) {
+		if name, ok := strings.CutPrefix(r, "request "); ok {
+			all = append(all, "cut before "+name, "cut after "+name)
+		}
+	}
+	return all
+}
+
+// hit says whether a fault of this kind has; one whose name ends in a space is any that begins so.
+func (t *tally) hit(kind string) bool {
+	if !strings.HasSuffix(kind, " ") {
+		return t.byKind[kind] > 0
+	}
+	for k := range t.byKind {
+		if strings.HasPrefix(k, kind) {
+			return true
+		}
+	}
+	return false
 }
