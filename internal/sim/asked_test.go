@@ -10,29 +10,33 @@ import (
 	pb "hongbao/schemas/invitepb"
 )
 
+// eachMove calls fn for every fact that moved a coupon, in order within its partition.
+func (l *logs) eachMove(fn func(p int, id string, m *pb.CouponMoved)) {
+	for p := range partitions {
+		for i := range l.facts[p] {
+			if m := l.facts[p][i].GetCouponMoved(); m != nil {
+				fn(p, string(m.CouponId), m)
+			}
+		}
+	}
+}
+
 // checkIssuer compares the issuer's memory with the coupons, and what it gave with what it had (I2).
 func (s *sim) checkIssuer(l *logs) {
 	done := map[string]int32{}  // COMPLETED by id, with the round
 	asked := map[string]bool{}  // ISSUING was a fact
 	where := map[string]int{}   // partition
 	rounds := map[string]bool{} // id and round of COMPLETED
-	for p := range partitions {
-		for i := range l.facts[p] {
-			m := l.facts[p][i].GetCouponMoved()
-			if m == nil {
-				continue
-			}
-			id := string(m.CouponId)
-			where[id] = p
-			switch m.To {
-			case pb.CouponState_COUPON_STATE_ISSUING:
-				asked[id] = true
-			case pb.CouponState_COUPON_STATE_COMPLETED:
-				done[id] = m.Round
-				rounds[fmt.Sprintf("%x %d", id, m.Round)] = true
-			}
+	l.eachMove(func(p int, id string, m *pb.CouponMoved) {
+		where[id] = p
+		switch m.To {
+		case pb.CouponState_COUPON_STATE_ISSUING:
+			asked[id] = true
+		case pb.CouponState_COUPON_STATE_COMPLETED:
+			done[id] = m.Round
+			rounds[fmt.Sprintf("%x %d", id, m.Round)] = true
 		}
-	}
+	})
 	given := map[string]int{}
 	for _, c := range s.campaigns {
 		_ = s.issuer.inner.Each(context.Background(), c.ID, func(k fsm.Key, a fsm.Answer) error {

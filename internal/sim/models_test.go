@@ -84,22 +84,15 @@ func (s *sim) checkCounts(l *logs) {
 	}
 	commands := map[string]*pb.CouponCommand{}
 	done, spent := map[string]int64{}, map[string]int64{}
-	for p := range partitions {
-		for i := range l.facts[p] {
-			m := l.facts[p][i].GetCouponMoved()
-			if m == nil {
-				continue
-			}
-			id := string(m.CouponId)
-			if m.Command != nil {
-				commands[id] = m.Command
-			}
-			if c := commands[id]; c != nil && m.To == pb.CouponState_COUPON_STATE_COMPLETED {
-				done[fmt.Sprint(c.Campaign, " ", c.Coupon)]++
-				spent[fmt.Sprint(c.Campaign, " ", c.Currency)] += c.ValueMinor
-			}
+	l.eachMove(func(_ int, id string, m *pb.CouponMoved) {
+		if m.Command != nil {
+			commands[id] = m.Command
 		}
-	}
+		if c := commands[id]; c != nil && m.To == pb.CouponState_COUPON_STATE_COMPLETED {
+			done[fmt.Sprint(c.Campaign, " ", c.Coupon)]++
+			spent[fmt.Sprint(c.Campaign, " ", c.Currency)] += c.ValueMinor
+		}
+	})
 	for _, c := range s.campaigns {
 		counts, _ := s.issuer.inner.Counts(context.Background(), c.ID)
 		for _, k := range counts.Kinds {
