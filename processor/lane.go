@@ -13,6 +13,7 @@ import (
 
 	"hongbao/internal/crashpoint"
 	"hongbao/internal/mutant"
+	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
 
@@ -139,7 +140,7 @@ func (l *lane) options() []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(50 * time.Millisecond),
 		kgo.FetchMaxBytes(fetchBytesMax),
-		kgo.MaxDecompressBatchBytes(batchBytesMax),
+		kgo.MaxDecompressBatchBytes(topiclog.BatchBytesMax),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.WithPools(newRecordPool()),
 	}
@@ -311,7 +312,7 @@ func (f *life) fetchFailed(tp *kgo.FetchTopicPartition, topic schemas.Topic) {
 	if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](tp.Err); ok {
 		f.x.stopPartition(&Stop{
 			Partition: tp.Partition, Rule: "X9",
-			Expected: fmt.Sprintf("every batch of %s to unpack to %d bytes at most", topic, batchBytesMax),
+			Expected: fmt.Sprintf("every batch of %s to unpack to %d bytes at most", topic, topiclog.BatchBytesMax),
 			Found:    fmt.Sprintf("a larger one at offsets %d to %d", large.Offset, large.NextOffset-1),
 			Remedy:   "find its producer, which no client's default makes: its records cannot be read, so start a new group on new topics (--prefix)",
 		})

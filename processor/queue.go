@@ -13,7 +13,6 @@ const (
 	transactionBytes  = 64 << 20 // of entries, a transaction
 	pollRecordsMax    = 16 << 10
 	fetchBytesMax     = 16 << 20 // of a broker's answer; a client holds one a broker
-	batchBytesMax     = 16 << 20 // of a batch, unpacked: no client's default makes a larger one, and 4 MiB may unpack to gigabytes
 	recordBytesMax    = 2 << 20  // max.message.bytes of the output topics
 )
 

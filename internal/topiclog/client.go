@@ -60,6 +60,7 @@ func (c *Config) options() []kgo.Opt {
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(id),
 		kgo.MetadataMinAge(10 * time.Millisecond),
+		kgo.MaxDecompressBatchBytes(BatchBytesMax),
 	}
 	if c.TLS != nil {
 		opts = append(opts, kgo.DialTLSConfig(c.TLS))

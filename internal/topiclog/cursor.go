@@ -40,7 +40,7 @@ type Cursor struct {
 func (c *Client) Cursor(ctx context.Context, s Span, iso Isolation) *Cursor {
 	ctx, cancel := context.WithCancel(ctx)
 	cur := &Cursor{fetched: make(chan []*Record, 1), cancel: cancel}
-	f := &fetcher{c: c, span: s, topic: c.Name(s.Topic), iso: iso, unpack: kgo.DefaultDecompressor()}
+	f := &fetcher{c: c, span: s, topic: c.Name(s.Topic), iso: iso, unpack: unpacker(c.kc)}
 	go func() {
 		cur.err = f.run(ctx, cur.fetched)
 		close(cur.fetched)
@@ -159,7 +159,7 @@ func (f *fetcher) fetch(ctx context.Context, pos int64) ([]*Record, int64, error
 		opts.IsolationLevel = kgo.ReadCommitted()
 	}
 	fp, next := kgo.ProcessFetchPartition(opts, &resp.Topics[0].Partitions[0], f.unpack, nil)
-	return fp.Records, next, fp.Err
+	return fp.Records, next, tooLarge(fp.Err)
 }
 
 func (f *fetcher) request(id [16]byte, pos int64) *kmsg.FetchRequest {

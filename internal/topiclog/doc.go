@@ -20,6 +20,7 @@
 //	   transaction are nil (X6).
 //	T5 A record that Kafka refused is an error of the next Write and of Flush; nothing is
 //	   dropped in silence.
+//	T6 No batch is unpacked beyond BatchBytesMax; a reader that meets a larger one ends (X9).
 //
 //	       starts ──────── from ──> Cursor.Next ──> to ──────── ends (LSO) ──── high watermark
 //	                                   │ one fetch ahead

@@ -159,7 +159,7 @@ func (c *Client) Follow(ctx context.Context, t schemas.Topic, from []int64, fn f
 			return nil // the end of ctx is the way to stop following
 		}
 		for _, e := range fetches.Errors() {
-			return fmt.Errorf("topiclog: follow %s/%d: %w", e.Topic, e.Partition, e.Err)
+			return fmt.Errorf("topiclog: follow %s/%d: %w", e.Topic, e.Partition, tooLarge(e.Err))
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			if err := fn(it.Next()); err != nil {

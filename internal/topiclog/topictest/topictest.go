@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"hongbao/internal/embedded"
 	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 )
@@ -20,6 +21,7 @@ func Broker(tb testing.TB, partitions int32) *Log {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(cluster.Close)
+	embedded.GuardFetches(cluster)
 	c, err := topiclog.Dial(tb.Context(), topiclog.Config{Brokers: cluster.ListenAddrs()})
 	if err != nil {
 		tb.Fatal(err)
