@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"hongbao/internal/crashpoint"
+	"hongbao/internal/mutant"
 )
 
 // Times of the group protocol (design.md section 4, "Ownership").
@@ -193,7 +194,7 @@ func (m *member) lease(owned func(p int32)) (lease, bool) {
 	// may have been another's meanwhile. Its generation is good, its ownership is not: look again at X5.
 	if was := m.id; ok && was != id {
 		m.id = id
-		if was != "" {
+		if was != "" && !mutant.On(mutant.OldMember) {
 			m.log.Warn("the group knows this instance under a new member id; every lane looks again", "rule", "X7")
 			m.renewed()
 			ok = false

@@ -35,6 +35,7 @@ const (
 	OutboxEarly       Name = "outbox-deleted-early"
 	NotRebuilt        Name = "claims-not-rebuilt"
 	CouponTwice       Name = "command-twice"
+	OldMember         Name = "old-member-kept"
 )
 
 // Mutant is one planted bug.
@@ -79,6 +80,7 @@ func All() []Mutant {
 		{OutboxEarly, "X2", "an entry is deleted when its nodes are written, published or not", "", 48},
 		{NotRebuilt, "X10", "after Redis was emptied the partition marks itself without writing its claims", "", 22},
 		{CouponTwice, "domain.md section 6", "a command whose coupon exists makes it again", "", 2},
+		{OldMember, "X7", "what was begun as one member goes on under the id of another", "given up", 12},
 	}
 }
 

@@ -24,6 +24,7 @@ var focuses = map[string]func(p *plan, rng *rand.Rand){
 	"foreign":        (*plan).foreign,
 	"issuer":         (*plan).issuerTrouble,
 	"churn":          (*plan).churn,
+	"given up":       (*plan).givenUp,
 }
 
 func (p *plan) focus(name string, rng *rand.Rand) {
@@ -131,4 +132,11 @@ func (p *plan) churn(rng *rand.Rand) {
 	p.Instances = 2 + rng.IntN(2)
 	p.wire(rng, 14, fault{Kind: "slow answer"}, 25, 500, 5000, kmsg.OffsetFetch, kmsg.ListOffsets, kmsg.InitProducerID)
 	p.timed(rng, 5, 500, 4000, "join", "stop", "kill")
+}
+
+// givenUp processes are paused in the middle of joining until the group has given them up, and join again under another id.
+func (p *plan) givenUp(rng *rand.Rand) {
+	p.Instances = 3 + rng.IntN(2)
+	p.wire(rng, 4, fault{Kind: "pause at"}, 5, 10500, 12500, kmsg.JoinGroup)
+	p.timed(rng, 3, 500, 4000, "kill", "join")
 }
