@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,10 +34,6 @@ type Config struct {
 	Now func() time.Time
 	// Rand gives epoch nonces and jitter. Default: seeded by the runtime.
 	Rand *rand.Rand
-	// Void says whether the claim's holder is void: its offset is committed without an accepting
-	// fact (X10). A void claim is taken away from it and the ask judged again. It is called in
-	// the asker's goroutine. Default nil: every claim stands until it is released.
-	Void func(ctx context.Context, campaign, user int64, h Holder) (bool, error)
 	// Logger gets one line per change of state. Default: discard.
 	Logger *slog.Logger
 }

@@ -119,29 +119,3 @@ func TestReleaseBound(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-// A claim whose holder never became a fact is taken from it, if somebody can say so (X10).
-func TestVoid(t *testing.T) {
-	t.Parallel()
-	onEach(t, func(t *testing.T, at site) {
-		void := func(_ context.Context, campaign, user int64, h Holder) (bool, error) {
-			if campaign != 1 || h.Chain == 13 {
-				t.Errorf("asked about campaign %d user %d %+v", campaign, user, h)
-			}
-			if user == 3 {
-				return true, errors.New("nobody knows")
-			}
-			return h.Offset == 1 && h.Event == stored(1), nil
-		}
-		src := &state{claims: []Claim{{Campaign: 1, User: 4, Chain: 13}}}
-		g := newGate(t, at, func(c *Config) { c.Void = void })
-		os := ownAll(g, nil, nil, nil, src)
-		ready(t, os)
-		want(t, admit(t, os[0], join(1, 10, 1), join(2, 10, 2), join(3, 10, 1)), "y- y- y-")
-		want(t, admit(t, os[1], join(1, 11, 5), join(2, 11, 6), join(3, 11, 7), join(4, 11, 8)), "y- n- n- n-")
-		want(t, admit(t, os[2], seed(1, 1)), "ny")
-		if n := g.Stats().Voided; n != 1 {
-			t.Errorf("%d claims were void, want 1", n)
-		}
-	})
-}

@@ -40,10 +40,7 @@ func (o *Owner) Admit(ctx context.Context, asks []Ask, answers []Answer) error {
 	for i := range asks {
 		answers[i] = o.call.ops[i].answer
 	}
-	if o.gate.cfg.Void == nil {
-		return nil
-	}
-	return o.takeVoid(ctx, asks, answers)
+	return nil
 }
 
 // ask makes one call of the asks and stays until it is answered within one epoch.

@@ -15,7 +15,7 @@ const (
 
 // Release gives back what refused events were granted, once the facts that refuse them are
 // committed. It returns at once: the releases travel when Redis is there. Beyond 65,536 waiting
-// ones it drops them and counts; such a claim is void, as after a crash (Config.Void).
+// ones it drops them and counts; such a claim stands until its event is released again, or Redis is emptied.
 //
 // It says how much of what the partition gave, under this owner or an earlier one, has not reached Redis; without
 // releases it says only that.
@@ -96,55 +96,4 @@ func (g *Gate) giveBack(ctx context.Context) (bool, error) {
 		g.flushed = make(chan struct{})
 	}
 	return true, nil
-}
-
-// takeVoid takes claims from holders that never became a fact and judges those asks again.
-func (o *Owner) takeVoid(ctx context.Context, asks []Ask, answers []Answer) error {
-	g := o.gate
-	for i := range asks {
-		h := answers[i].Holder
-		if answers[i].Claim != No || h.Event == [eventBytes]byte{} { // none, or a fact
-			continue
-		}
-		void, err := g.cfg.Void(ctx, asks[i].Campaign, asks[i].User, h)
-		if err != nil {
-			g.cfg.Logger.Warn("admission: a claim stands because nobody could say whether it is void", "campaign", asks[i].Campaign,
-				"user", asks[i].User, "holder_partition", h.Partition, "holder_offset", h.Offset, "error", err)
-			continue
-		}
-		if !void {
-			continue
-		}
-		if err := o.take(ctx, asks[i].Campaign, asks[i].User, h); err != nil {
-			return err
-		}
-		if err := o.Admit(ctx, asks[i:i+1], answers[i:i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take removes the claim if h still has it.
-func (o *Owner) take(ctx context.Context, campaign, user int64, h Holder) error {
-	g := o.gate
-	var event EventID
-	copy(event[:], h.Event[:])
-	r := release{
-		key: text(g.keys.appendClaim(nil, campaign, user)),
-		id:  text(appendEvent(nil, h.Partition, event, h.Offset, true)),
-	}
-	for {
-		n, err := g.server.release(ctx, []release{r})
-		if err == nil {
-			g.mu.Lock()
-			g.stats.Voided += n
-			g.mu.Unlock()
-			return nil
-		}
-		g.failed(ctx, writing, err)
-		if !pause(ctx, g.cfg.Poll) {
-			return ctx.Err()
-		}
-	}
 }

@@ -47,7 +47,6 @@ type Stats struct {
 	Conflicts     int64
 	Released      int64 // claims and shares that Redis gave back
 	Dropped       int64 // releases thrown away because too many were waiting
-	Voided        int64 // claims taken from a void holder
 	Waiting       int64 // asks waiting now
 }
 
