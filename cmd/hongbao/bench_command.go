@@ -49,9 +49,8 @@ func (s *spentTopics) remove(ctx context.Context) (err error) {
 }
 
 func newBenchCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure the pipeline on this machine's Kafka and Redis"}
-	cmd.AddCommand(newBenchPipelineCommand(a), newBenchRestoreCommand(a), newBenchWorkerCommand(a))
-	return cmd
+	return newGroup("bench", "Measure the pipeline on this machine's Kafka and Redis",
+		newBenchPipelineCommand(a), newBenchRestoreCommand(a), newBenchWorkerCommand(a))
 }
 
 func (b *bench) flags(cmd *cobra.Command) {

@@ -35,13 +35,11 @@ type loadFlags struct {
 }
 
 func newLoadCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "load", Short: "Send invite events: real cascades or a generated campaign"}
-	cmd.AddCommand(newLoadCascadesCommand(a), newLoadSyntheticCommand(a))
-	return cmd
+	return newGroup("load", "Send invite events: real cascades or a generated campaign", newLoadCascadesCommand(a), newLoadSyntheticCommand(a))
 }
 
 func (f *loadFlags) add(cmd *cobra.Command) {
-	addFlags(cmd.Flags(), "code-keys", "campaigns")
+	addFlags(cmd.Flags(), "code-keys", "campaigns", "topic-partitions")
 	cmd.Flags().StringVar(&f.rate, "rate", "max", "events per second, or max")
 	cmd.Flags().Int64Var(&f.campaign, "campaign", schemas.DemoCampaignID, "campaign of the events")
 	cmd.Flags().BoolVar(&f.json, "json-events", false, "send the events as JSON instead of Protobuf")
@@ -87,7 +85,8 @@ func newLoadSyntheticCommand(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if describe {
-				return cascade.Describe(a.out)
+				d := cascade.Describe()
+				return a.answer(&d, func(w io.Writer) { _ = d.Print(w) }) // an unwritable terminal is nobody's loss
 			}
 			cfg, err := a.cascadeConfig(&f)
 			if err != nil {
@@ -124,7 +123,7 @@ func (a *app) cascadeConfig(f *loadFlags) (cascade.Config, error) {
 	}
 	for _, c := range campaigns {
 		if c.ID == f.campaign {
-			cfg := cascade.Config{Campaign: c.ID, Keys: keys, CodeEndS: c.EndsMS / 1000, NowMS: time.Now().UnixMilli(), Partitions: partitions}
+			cfg := cascade.Config{Campaign: c.ID, Keys: keys, CodeEndS: c.EndsMS / 1000, NowMS: time.Now().UnixMilli(), Partitions: a.cfg.partitions()}
 			if f.json {
 				cfg.Format = cascade.JSON
 			}

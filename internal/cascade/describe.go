@@ -7,15 +7,40 @@ import (
 	"time"
 )
 
-// Describe prints the fitted Shape, and cascades grown by it beside the real ones.
-func Describe(w io.Writer) error {
+// Description is the fitted Shape, and what cascades grown by it look like beside the real ones. The arrays of
+// Figures go by Marks.
+type Description struct {
+	Shape     Shape   `json:"shape"`
+	Marks     Marks   `json:"marks"`
+	Real      Figures `json:"real"`
+	Generated Figures `json:"generated"`
+}
+
+// Marks are where Figures look: depths, joins per inviter, and quantiles (0 to 1).
+type Marks struct {
+	Depth     [len(depthMarks)]int32      `json:"depth"`
+	Fanout    [len(fanMarks)]int32        `json:"fanout"`
+	Quantiles [len(quantileMarks)]float64 `json:"quantiles"`
+}
+
+// Describe grows as many cascades as there are real ones, and measures them.
+func Describe() Description {
 	s := Fitted()
-	grown := Measure(s.Grow(1, Real().Chains, int64(Real().Joins)))
-	_, err := w.Write(describe(&s, Real(), grown))
+	return describe(s, Real(), Measure(s.Grow(1, Real().Chains, int64(Real().Joins))))
+}
+
+func describe(s Shape, real, grown Figures) Description {
+	return Description{Shape: s, Marks: Marks{depthMarks, fanMarks, quantileMarks}, Real: real, Generated: grown}
+}
+
+// Print writes it as a page.
+func (d *Description) Print(w io.Writer) error {
+	_, err := w.Write(d.page())
 	return err
 }
 
-func describe(s *Shape, real, grown Figures) []byte {
+func (d *Description) page() []byte {
+	s, real, grown := &d.Shape, &d.Real, &d.Generated
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `Shape of invite chains, fitted to 140 real information cascades of
   Mendoza et al., "A Study on Information Disorders on Social Networks during the Chilean Social

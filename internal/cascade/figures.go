@@ -11,13 +11,15 @@ var (
 
 // Figures are what a set of cascades looks like, real or generated.
 type Figures struct {
-	Chains, Joins, Shares int // a share per inviter, as Records has it
-	Deepest               int32
-	Depth                 [len(depthMarks)]float64  // share of the joins at depthMarks[i] or deeper
-	Fanout                [len(fanMarks)]float64    // share of the inviters below the seed with fanMarks[i] joins or more
-	Sizes                 [len(quantileMarks)]int64 // quantiles of the joins per chain
-	FirstS                [len(quantileMarks)]int64 // quantiles of the delay of the seeds' invitees, seconds
-	DeeperS               [len(quantileMarks)]int64 // and of all others, from their inviter's join
+	Chains  int                       `json:"chains"`
+	Joins   int                       `json:"joins"`
+	Shares  int                       `json:"shares"` // one per inviter, as Records has it
+	Deepest int32                     `json:"deepest"`
+	Depth   [len(depthMarks)]float64  `json:"depth"`           // share of the joins at depthMarks[i] or deeper
+	Fanout  [len(fanMarks)]float64    `json:"fanout"`          // share of the inviters below the seed with fanMarks[i] joins or more
+	Sizes   [len(quantileMarks)]int64 `json:"joins_per_chain"` // quantiles
+	FirstS  [len(quantileMarks)]int64 `json:"seed_delay_s"`    // quantiles of the delay of the seeds' invitees
+	DeeperS [len(quantileMarks)]int64 `json:"other_delay_s"`   // and of all others, from their inviter's join
 }
 
 // Measure takes the figures of cascades.

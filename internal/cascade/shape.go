@@ -12,25 +12,31 @@ import "math"
 // who wait at the same depth shares and takes over.
 type Shape struct {
 	// Joins per chain: Weibull, P(N > n) = exp(-(n/SizeScale)^SizePower).
-	SizePower, SizeScale float64
+	SizePower float64 `json:"size_power"`
+	SizeScale float64 `json:"size_scale"`
 
-	Depth    Pareto // depth of a join
-	DepthMax int32  // the deepest real one
-	Fanout   Pareto // joins of an inviter below the seed
-	FanMax   int32  // the largest real one
+	Depth    Pareto `json:"depth"`      // depth of a join
+	DepthMax int32  `json:"depth_max"`  // the deepest real one
+	Fanout   Pareto `json:"fanout"`     // joins of an inviter below the seed
+	FanMax   int32  `json:"fanout_max"` // the largest real one
 
 	// Age of a join in seconds: Weibull within a chain, P(age > t) = exp(-(t/scale)^AgePower),
 	// scale = AgeScale·exp(AgeBetween·z), z standard normal per chain.
-	AgePower, AgeScale, AgeBetween float64
+	AgePower   float64 `json:"age_power"`
+	AgeScale   float64 `json:"age_scale_s"`
+	AgeBetween float64 `json:"age_between"`
 
 	// Climb is the chance that a draw below the deepest member starts a thread: joins that
 	// invite one another down to the depth drawn. Without it no chain of this size is as
 	// deep as the deepest real ones.
-	Climb float64
+	Climb float64 `json:"climb"`
 }
 
 // Pareto is the discrete Pareto distribution P(X >= k) = ((1+Shift)/(k+Shift))^Alpha, k = 1, 2, 3 ...
-type Pareto struct{ Alpha, Shift float64 }
+type Pareto struct {
+	Alpha float64 `json:"alpha"`
+	Shift float64 `json:"shift"`
+}
 
 // atLeast is P(X >= k).
 func (p Pareto) atLeast(k float64) float64 {

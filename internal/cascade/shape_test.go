@@ -2,6 +2,7 @@ package cascade
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"reflect"
 	"testing"
@@ -108,11 +109,31 @@ func TestDescribe(t *testing.T) {
 	t.Parallel()
 	datadriven.RunTest(t, "../../testdata/cascade/describe", func(t *testing.T, _ *datadriven.TestData) string {
 		var b bytes.Buffer
-		if err := Describe(&b); err != nil {
+		d := Describe()
+		if err := d.Print(&b); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
 	})
+}
+
+// TestDescribeInJSON: what `--describe --json` prints says the shape, the marks and both columns of the page.
+func TestDescribeInJSON(t *testing.T) {
+	t.Parallel()
+	d := Describe()
+	text, err := json.Marshal(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Description
+	if err := json.Unmarshal(text, &back); err != nil || back != d || back.Shape != Fitted() || back.Real != Real() || back.Marks.Depth != depthMarks {
+		t.Errorf("%s reads back as %+v, %v", text, back, err)
+	}
+	for _, name := range []string{"shape", "marks", "quantiles", "generated", "size_power", "joins_per_chain", "other_delay_s"} {
+		if !bytes.Contains(text, []byte(`"`+name+`":`)) {
+			t.Errorf("%s has no %q", text, name)
+		}
+	}
 }
 
 // TestPareto compares draw with atLeast.
