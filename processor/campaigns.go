@@ -45,8 +45,8 @@ func contradicts(have *projections.CampaignState, ok bool, c *schemas.Campaign) 
 	}
 	return &schemas.Poison{
 		Reason: pb.Reason_REASON_STALE_CHANGE,
-		Sentence: fmt.Sprintf("campaign %d version %d (sha256 %x) after version %d (sha256 %x) came into force",
-			c.ID, c.Version, c.SHA256[:6], have.Rules.Version, have.Rules.SHA256[:6]),
+		Sentence: fmt.Sprintf("%s (campaign %d version %d, sha256 %x) after the file of fact %d (version %d, sha256 %x) came into force",
+			c.Name, c.ID, c.Version, c.SHA256[:6], have.ActivatedSeq, have.Rules.Version, have.Rules.SHA256[:6]),
 	}
 }
 
