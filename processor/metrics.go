@@ -53,7 +53,7 @@ func newMetrics(reg prometheus.Registerer, x *Processor) *metrics {
 			Name: "hongbao_transaction_seconds", Help: "Time from a transaction's first request to its commit.",
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5},
 		}),
-		stopped:   gauge("hongbao_partition_stopped", "1 for a partition that stopped, by rule.", "partition", "rule"),
+		stopped:   gauge("hongbao_partition_stopped", "1 for a partition that stopped, with rule, what was expected and found, and what to do.", "partition", "rule", "expected", "found", "do"),
 		restoring: gauge("hongbao_restore_facts", "Facts of a running or the last restore.", "partition", "of"),
 		dead:      vec("hongbao_dead_letters_total", "Dead letters written, by topic and reason.", "topic", "reason"),
 		coupons:   vec("hongbao_coupon_transitions_total", "Transitions of coupons, by the state they lead to.", "to"),
@@ -90,6 +90,16 @@ func (m *metrics) deadLetter(t schemas.Topic, r schemas.Reason) {
 func (m *metrics) coupon(to pb.CouponState) { m.coupons.WithLabelValues(to.String()).Inc() }
 
 func (m *metrics) voucher(ev pb.VoucherEvent) { m.vouchers.WithLabelValues(ev.String()).Inc() }
+
+// stop shows a stopped partition, sentences included: whoever is woken reads them in the alert. There is one series a partition at most.
+func (m *metrics) stop(s *Stop) {
+	m.stopped.WithLabelValues(label(s.Partition), s.Rule, validUTF8(s.Expected), validUTF8(s.Found), validUTF8(s.Remedy)).Set(1)
+}
+
+// goesOn takes a stop back.
+func (m *metrics) goesOn(p int32) {
+	m.stopped.DeletePartialMatch(prometheus.Labels{"partition": label(p)})
+}
 
 func (m *metrics) restored(p int32, done, of int64) {
 	m.restoring.WithLabelValues(label(p), "done").Set(float64(done))

@@ -235,6 +235,7 @@ func (x *Processor) take(p int32) {
 	x.mu.Lock()
 	delete(x.stops, p)
 	x.mu.Unlock()
+	x.metrics.goesOn(p) // it moved away and comes back: settled anew, it may go on
 	x.laneOf(p).assign(p)
 }
 
@@ -317,7 +318,7 @@ func (x *Processor) stopPartition(s *Stop) {
 		return
 	}
 	x.log.Error("partition stopped", "partition", s.Partition, "rule", s.Rule, "expected", s.Expected, "found", s.Found, "remedy", s.Remedy)
-	x.metrics.stopped.WithLabelValues(label(s.Partition), s.Rule).Set(1)
+	x.metrics.stop(s)
 }
 
 // keepLease proves the lease about once a second, so that the issuer may be asked (X11) also when nothing

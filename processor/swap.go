@@ -118,12 +118,9 @@ func (x *Processor) retake(l *lane, p int32, since int) bool {
 		return false
 	}
 	x.mu.Lock()
-	stop := x.stops[p]
 	delete(x.stops, p)
 	x.mu.Unlock()
-	if stop != nil {
-		x.metrics.stopped.WithLabelValues(label(p), stop.Rule).Set(0)
-	}
+	x.metrics.goesOn(p)
 	l.assign(p)
 	return true
 }
