@@ -137,6 +137,9 @@ func (p *partition) checkRefund(c *coupon) {
 	if _, reversed := p.coupons.reversed[c.order]; !reversed || c.order == 0 {
 		return
 	}
+	if c.voucher == vUsed {
+		p.usedReversed = append(p.usedReversed, c.id)
+	}
 	waits := c.state == pb.CouponState_COUPON_STATE_PENDING || c.state == pb.CouponState_COUPON_STATE_VALIDATING ||
 		c.state == pb.CouponState_COUPON_STATE_HELD
 	good := c.voucher == pb.VoucherState_VOUCHER_STATE_ISSUED && c.flags&flagUsedOnce == 0

@@ -38,8 +38,10 @@ type partition struct {
 	campaigns map[int64]*campaign
 	graph     graph
 	coupons   coupons
-	intake    intake
-	tally     tally
+
+	usedReversed []schemas.CouponID // vouchers in USED whose order is reversed
+	intake       intake
+	tally        tally
 
 	scratch []byte
 	rewards []reward

@@ -24,6 +24,13 @@ func (r *Report) Print(w io.Writer) error {
 	if r.Others > 0 {
 		fmt.Fprintf(&b, "others    %d commands of other services, without a fact behind them\n", r.Others)
 	}
+	if r.UsedReversedTotal > 0 {
+		fmt.Fprintf(&b, "used      %d vouchers of reversed orders, which nobody takes back: %s", r.UsedReversedTotal, strings.Join(r.UsedReversed, ", "))
+		if more := r.UsedReversedTotal - int64(len(r.UsedReversed)); more > 0 {
+			fmt.Fprintf(&b, " and %d more", more)
+		}
+		b.WriteByte('\n')
+	}
 	if r.Gone > 0 {
 		fmt.Fprintf(&b, "gone      %d verdicts could not be recomputed: retention has deleted their events\n", r.Gone)
 	}

@@ -42,6 +42,9 @@ type Report struct {
 
 	Gone   int64 `json:"gone"`            // verdicts not recomputed: retention has deleted their events
 	Others int64 `json:"commands_others"` // commands of other services, which have no fact behind them
+
+	UsedReversed      []string `json:"used_reversed"`       // vouchers that were used although their order is reversed; nothing is taken back (domain.md section 6)
+	UsedReversedTotal int64    `json:"used_reversed_total"` // UsedReversed is bounded, this is not
 }
 
 // PartitionReport is the end of one partition's facts.
@@ -107,11 +110,16 @@ func (v *run) report() *Report {
 		Broken:     v.broken.kept, BrokenTotal: v.broken.total,
 		Dead: v.dead, Lag: v.lag,
 	}
+	r.UsedReversed = []string{}
 	if r.Broken == nil {
 		r.Broken = []Broken{}
 	}
 	for _, p := range v.parts {
 		p.addTo(r)
+		for _, id := range p.usedReversed[:min(len(p.usedReversed), v.cfg.KeepBroken-len(r.UsedReversed))] {
+			r.UsedReversed = append(r.UsedReversed, hex(id[:]))
+		}
+		r.UsedReversedTotal += int64(len(p.usedReversed))
 	}
 	r.OK = r.BrokenTotal == 0 && r.Lag == 0 && r.Open == 0
 	return r

@@ -233,3 +233,23 @@ func TestProgress(t *testing.T) {
 		t.Errorf("progress %v of %d facts", shown, r.Facts)
 	}
 }
+
+// TestUsedVoucherOfReversedOrder: what was used before the refund is listed, and broken by nothing (domain.md section 6).
+func TestUsedVoucherOfReversedOrder(t *testing.T) {
+	t.Parallel()
+	sc := newScenario(t)
+	c := sc.coupons["buy1"]
+	last := len(c.facts) - 1
+	sc.p.drop(c.facts[last]) // the refund's revocation
+	sc.dropResult(c.results[last])
+	c.n, c.voucher = c.n-1, vIssued
+	c.vmove(pb.VoucherEvent_VOUCHER_EVENT_REDEEM, vUsed, "voucher_used", 0)
+	sc.p.end()
+	r := mustRun(t, config(sc.build()))
+	if want := hex(c.id[:]); r.UsedReversedTotal != 1 || len(r.UsedReversed) != 1 || r.UsedReversed[0] != want {
+		t.Errorf("listed are %d: %v, want %s", r.UsedReversedTotal, r.UsedReversed, want)
+	}
+	if text := printed(t, r); !strings.Contains(text, "used      1 vouchers of reversed orders") {
+		t.Error(text)
+	}
+}
