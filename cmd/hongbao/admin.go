@@ -54,7 +54,7 @@ func (i *instance) Partitions(ctx context.Context) ([]admin.Partition, error) {
 		return nil, err
 	}
 	s := i.x.Status()
-	all := make([]admin.Partition, partitions)
+	all := make([]admin.Partition, i.cfg.Partitions)
 	for n := range all {
 		p := &all[n]
 		p.Partition = int32(n)

@@ -55,6 +55,7 @@ type Config struct {
 	Sync       string        `koanf:"sync" help:"fsync of the store: never (Kafka has the facts), interval or step"`
 	SyncEvery  time.Duration `koanf:"sync_every" help:"with sync interval: how often"`
 	ShareLimit ShareLimit    `koanf:"share_limit"`
+	Partitions int           `koanf:"topic_partitions" help:"partitions of every topic; for good, since keys map to partitions by it"`
 	IssueRate  int           `koanf:"issue_rate" help:"coupons per second that all instances issue together"`
 	OpenMax    int           `koanf:"open_max" help:"coupons that a partition has open before it stops reading commands"`
 }
@@ -80,10 +81,14 @@ func defaultConfig(instance string) Config {
 		Sync:       "never",
 		SyncEvery:  time.Second,
 		ShareLimit: ShareLimit{Count: 5, Window: time.Hour},
+		Partitions: partitions,
 		IssueRate:  1000,
 		OpenMax:    128,
 	}
 }
+
+// maxPartitions bounds the topics: each partition has a store and a worker, and fits into the int32 of Kafka's protocol.
+const maxPartitions = 1024
 
 // problem is one sentence about one setting.
 type problem struct{ key, sentence string }
@@ -122,6 +127,7 @@ func (c *Config) problems() []problem {
 	v.checkf(c.SyncEvery >= 10*time.Millisecond, "sync_every", "%s is below 10ms, which is as often as every step", c.SyncEvery)
 	v.checkf(c.ShareLimit.Count >= 1, "share_limit.count", "%d admits no share; a chain begins with one, so it is at least 1", c.ShareLimit.Count)
 	v.checkf(c.ShareLimit.Window >= time.Minute, "share_limit.window", "%s is below the shortest window, 1m", c.ShareLimit.Window)
+	v.checkf(c.Partitions >= 1 && c.Partitions <= maxPartitions, "topic_partitions", "%d is not in 1..%d", c.Partitions, maxPartitions)
 	v.checkf(c.IssueRate >= 1, "issue_rate", "%d issues nothing; it is at least 1 coupon per second", c.IssueRate)
 	v.checkf(c.OpenMax >= 1, "open_max", "%d lets no coupon be opened; it is at least 1 per partition", c.OpenMax)
 	return v.problems
@@ -195,6 +201,8 @@ func (c *Config) RedisTag() string {
 	}
 	return c.Prefix
 }
+
+func (c *Config) partitions() int32 { return int32(c.Partitions) } //nolint:gosec // Validate bounds it
 
 // GroupID is the consumer group's name in Kafka.
 func (c *Config) GroupID() string { return c.Prefix + c.Group }

@@ -73,7 +73,7 @@ func (d *demo) run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer parts.Close()
-	a.cfg.Brokers, a.cfg.Redis, a.cfg.Data = parts.Brokers(), parts.RedisAddr(), filepath.Join(dir, "data")
+	a.cfg = onParts(&a.cfg, parts.Brokers(), parts.RedisAddr(), filepath.Join(dir, "data"))
 	log, err := a.dialTopics(ctx)
 	if err != nil {
 		return err
@@ -102,6 +102,16 @@ func (d *demo) run(ctx context.Context, a *app) (err error) {
 		return nil
 	}
 	return err
+}
+
+// onParts is the configuration of a demo: names and keys as given, so that other commands find it, but parts, connections
+// and rules of its own, whatever environment and file say of a Kafka elsewhere.
+func onParts(c *Config, brokers []string, redis, data string) Config {
+	d := defaultConfig(c.Instance)
+	d.Brokers, d.Redis, d.Data = brokers, redis, data
+	d.Group, d.Prefix, d.CodeKeys = c.Group, c.Prefix, c.CodeKeys
+	d.JSON, d.LogFormat, d.LogLevel = c.JSON, c.LogFormat, c.LogLevel
+	return d
 }
 
 // errPlayed ends the pipeline beside a demo that is over.

@@ -19,7 +19,7 @@ import (
 	"hongbao/schemas"
 )
 
-// partitions of every topic, unless the topics that are there say otherwise.
+// partitions of every topic, unless topic_partitions says otherwise; of demo and bench always.
 const partitions = 16
 
 // pipeline is one wired process. Close it after its Processor's Run has returned.
@@ -74,7 +74,7 @@ func (c *Config) processorConfig(address string, log *slog.Logger, reg prometheu
 	}
 	return processor.Config{
 		Brokers: c.Brokers, Kafka: kafka, Prefix: c.Prefix, Group: c.GroupID(), Instance: c.Instance, Address: address,
-		Partitions: partitions, OpenMax: c.OpenMax, Pin: pin,
+		Partitions: c.partitions(), OpenMax: c.OpenMax, Pin: pin,
 		Store:  eventstore.Config{Dir: c.Data, Sync: sync, SyncEvery: c.SyncEvery},
 		Logger: log, Metrics: reg,
 	}, nil
@@ -89,13 +89,13 @@ func (c *Config) redisParts(p *processor.Config, claims *admission.Memory, log *
 	options.ContextTimeoutEnabled = true
 	redis.SetLogger(redisLogger{log})
 	if p.Gate, err = admission.New(admission.Config{
-		Redis: options, Memory: claims, Prefix: c.RedisTag(), Partitions: partitions, Logger: log,
+		Redis: options, Memory: claims, Prefix: c.RedisTag(), Partitions: c.partitions(), Logger: log,
 		Limit: admission.Limit{Count: c.ShareLimit.Count, WindowMS: c.ShareLimit.Window.Milliseconds()},
 	}); err != nil {
 		return nil, nil, err
 	}
 	client := redis.NewClient(options)
-	issuer, err := fsm.NewRedisIssuer(client, fsm.RedisConfig{Prefix: c.RedisTag(), Partitions: partitions})
+	issuer, err := fsm.NewRedisIssuer(client, fsm.RedisConfig{Prefix: c.RedisTag(), Partitions: c.partitions()})
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())
 	}

@@ -25,7 +25,7 @@ SIGTERM finishes what is under way, publishes it and leaves the group; a second 
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
-	addFlags(cmd.Flags(), "listen", "code-keys", "campaigns", "pin", "sync", "sync-every", "share-limit-count", "share-limit-window", "issue-rate", "open-max")
+	addFlags(cmd.Flags(), "listen", "code-keys", "campaigns", "pin", "sync", "sync-every", "share-limit-count", "share-limit-window", "issue-rate", "open-max", "topic-partitions")
 	return cmd
 }
 
@@ -51,7 +51,7 @@ func (a *app) serve(ctx context.Context) error {
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
 	admin.Register(server, admin.Config{
-		Instance: &instance{x: p.x, cfg: &a.cfg, address: server.Addr()}, Partitions: partitions, Drain: drain, Logger: a.log,
+		Instance: &instance{x: p.x, cfg: &a.cfg, address: server.Addr()}, Partitions: a.cfg.partitions(), Drain: drain, Logger: a.log,
 	})
 	a.log.Info("hongbao runs", "instance", a.cfg.Instance, "group", a.cfg.GroupID(), "brokers", a.cfg.Brokers, "redis", a.cfg.Redis, "health", server.Addr())
 	err = runBeside(ctx, server.Run, p.x.Run)
@@ -74,7 +74,7 @@ func (a *app) checkTopics(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	found, err := log.Check(ctx, topiclog.Options{Partitions: partitions, Dev: a.cfg.DevMode()})
+	found, err := log.Check(ctx, topiclog.Options{Partitions: a.cfg.partitions(), Dev: a.cfg.DevMode()})
 	if err != nil || len(found) == 0 {
 		return err
 	}

@@ -18,14 +18,13 @@ type topicsAnswer struct {
 }
 
 func newTopicsCommand(a *app) *cobra.Command {
-	count := int32(partitions)
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "Create the topics that are missing, then check all of them",
 		Long: `Create the topics that are missing with the settings that hongbao needs, then check all of them.
 A topic that exists is left as it is. The partition count is for good: keys map to partitions by it.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.topics(cmd.Context(), count, true) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.topics(cmd.Context(), true) },
 	}
 	check := &cobra.Command{
 		Use:   "check",
@@ -33,24 +32,21 @@ A topic that exists is left as it is. The partition count is for good: keys map 
 		Long: `Compare the topics' settings with what hongbao needs. Exit code 0: run would start.
 1: each line names a topic, a setting, the value found and the value wanted.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.topics(cmd.Context(), count, false) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.topics(cmd.Context(), false) },
 	}
-	topics := newGroup("topics", "Create the topics, or check that they are as hongbao needs them", create, check, newAdoptCommand(a))
-	topics.PersistentFlags().Int32Var(&count, "partitions", count, "partitions of every topic")
-	return topics
+	addFlags(create.Flags(), "topic-partitions")
+	addFlags(check.Flags(), "topic-partitions")
+	return newGroup("topics", "Create the topics, or check that they are as hongbao needs them", create, check, newAdoptCommand(a))
 }
 
-func (a *app) topics(ctx context.Context, count int32, create bool) error {
-	if count < 1 {
-		return fmt.Errorf("--partitions %d: a topic has at least one partition", count)
-	}
+func (a *app) topics(ctx context.Context, create bool) error {
 	client, err := a.dialTopics(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	answer := topicsAnswer{Created: []string{}, Findings: []topiclog.Finding{}}
-	options := topiclog.Options{Partitions: count, Dev: a.cfg.Dev}
+	options := topiclog.Options{Partitions: a.cfg.partitions(), Dev: a.cfg.Dev}
 	if create {
 		created, err := client.Create(ctx, options)
 		if err != nil {

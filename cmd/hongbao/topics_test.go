@@ -46,7 +46,7 @@ func TestTopicsCreateAndCheck(t *testing.T) {
 	if code != exitDone || !answer.OK || len(answer.Created) != 0 {
 		t.Errorf("create again: exit %d, %+v; want nothing to do", code, answer)
 	}
-	code, answer, _ = topics(t, broker, "check", "--partitions", "8")
+	code, answer, _ = topics(t, broker, "check", "--topic-partitions", "8")
 	if code != exitFailed || len(answer.Findings) == 0 || answer.Findings[0].Setting != "partitions" {
 		t.Errorf("check with another partition count: exit %d, %+v", code, answer)
 	}
@@ -82,8 +82,8 @@ func spoil(t *testing.T, broker, topic, setting, value string) {
 
 func TestTopicsRefusals(t *testing.T) {
 	t.Parallel()
-	code, _, errOut := topics(t, "127.0.0.1:1", "check", "--partitions", "0")
-	if code != exitFailed || !strings.Contains(errOut, "--partitions 0") {
+	code, _, errOut := topics(t, "127.0.0.1:1", "check", "--topic-partitions", "0")
+	if code != exitUsage || !strings.Contains(errOut, "--topic-partitions 0 is not in 1..1024") {
 		t.Errorf("no partition: exit %d, %q", code, errOut)
 	}
 	code, _, errOut = start(t, nil, "topics", "nonsense")
