@@ -11,22 +11,33 @@ import (
 )
 
 // patches make what runs in a bubble of testing/synctest the same each time: its maps, selects and timers draw from streams that begin
-// alike in each bubble, nobody is preempted for the clock on the wall, and the global queue has no turn of its own. What is not
-// in a bubble is as ever.
+// alike in each bubble, nobody is preempted for the clock on the wall, a mutex knows the bubble's clock alone, and the global queue has no turn of its
+// own. A context tells its children that it has ended in the order in which they came: the map in which it has them goes by their addresses, and those
+// are a matter of what the process did before. What is not in a bubble is as ever.
 var patches = map[string][][2]string{
-	"rand.go": {
+	"runtime/rand.go": {
 		{"func rand() uint64 {\n", "func rand() uint64 {\n\tif gp := getg(); gp.bubble != nil {\n\t\treturn bubbleRand(gp.bubble.id, 0)\n\t}\n"},
 		{"// mrandinit initializes", bubbleRand + "// mrandinit initializes"},
 		{"\tseed := &globalRand.seed\n\tif len(startupRand)", "\tseed := &globalRand.seed\n\tstartupRand = nil\n\tseed[0] = 1\n\tif true {\n\t} else if len(startupRand)"},
 	},
-	"select.go": {{
+	"runtime/select.go": {{
 		"\t\tj := cheaprandn(uint32(norder + 1))\n",
 		"\t\tvar j uint32\n\t\tif gp.bubble != nil {\n\t\t\tj = uint32(bubbleRand(gp.bubble.id, 1) % uint64(norder+1))\n\t\t} else {\n\t\t\tj = cheaprandn(uint32(norder + 1))\n\t\t}\n",
 	}},
-	"time.go": {{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(bubbleRand(getg().bubble.id, 2))\n"}},
-	"proc.go": {
+	"runtime/time.go": {{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(bubbleRand(getg().bubble.id, 2))\n"}},
+	"runtime/proc.go": {
 		{"const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 100 * 1000 * 1000 * 1000"},
 		{"if pp.schedtick%61 == 0 && !sched.runq.empty() {", "if false {"},
+	},
+	"runtime/sema.go": {{
+		"func internal_sync_nanotime() int64 {\n", "func internal_sync_nanotime() int64 {\n\tif gp := getg(); gp.bubble != nil {\n\t\treturn gp.bubble.now\n\t}\n",
+	}},
+	"context/context.go": {
+		{"\tchildren map[canceler]struct{} //", "\tborn     int\n\tchildren map[canceler]int //"},
+		{"p.children = make(map[canceler]struct{})", "p.children = make(map[canceler]int)"},
+		{"p.children[child] = struct{}{}", "p.children[child] = p.born\n\t\t\tp.born++"},
+		{"\tfor child := range c.children {\n", "\tordered := make([]canceler, c.born)\n\tfor child, n := range c.children {\n\t\tordered[n] = child\n\t}\n" +
+			"\tfor _, child := range ordered {\n\t\tif child == nil {\n\t\t\tcontinue\n\t\t}\n"},
 	},
 }
 
@@ -80,7 +91,7 @@ func (o *options) overlay(ctx context.Context) (string, error) {
 	}
 	replace := map[string]string{}
 	for name, edits := range patches {
-		path := filepath.Join(strings.TrimSpace(string(root)), "src", "runtime", name)
+		path := filepath.Join(strings.TrimSpace(string(root)), "src", filepath.FromSlash(name))
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return "", err
@@ -92,7 +103,7 @@ func (o *options) overlay(ctx context.Context) (string, error) {
 			}
 			source = strings.Replace(source, e[0], e[1], 1)
 		}
-		replace[path] = filepath.Join(dir, name)
+		replace[path] = filepath.Join(dir, filepath.Base(name))
 		if err := writeIfNew(replace[path], []byte(source)); err != nil {
 			return "", err
 		}
