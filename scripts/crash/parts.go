@@ -44,10 +44,13 @@ func serveParts(ctx context.Context, out io.Writer, dir string) error {
 	return nil
 }
 
+// realParts says whether a Kafka and a Redis were started by others.
+func realParts() bool { return os.Getenv("HONGBAO_TEST_BROKERS") != "" && os.Getenv("HONGBAO_TEST_REDIS") != "" }
+
 // startParts gives a site its broker and Redis.
 func startParts(dir string, n int) (*parts, error) {
-	if brokers, redis := os.Getenv("HONGBAO_TEST_BROKERS"), os.Getenv("HONGBAO_TEST_REDIS"); brokers != "" && redis != "" {
-		return &parts{brokers: brokers, redis: redis, prefix: fmt.Sprintf("crash%d-%d-", os.Getpid(), n)}, nil
+	if realParts() {
+		return &parts{brokers: os.Getenv("HONGBAO_TEST_BROKERS"), redis: os.Getenv("HONGBAO_TEST_REDIS"), prefix: fmt.Sprintf("crash%d-%d-", os.Getpid(), n)}, nil
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -148,7 +148,11 @@ func run(ctx context.Context, o *options) error {
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
 	}
-	fmt.Fprintf(o.out, "seed %d\n", o.seed)
+	where := "embedded parts"
+	if realParts() {
+		where = "real parts"
+	}
+	fmt.Fprintf(o.out, "%s, seed %d, %d sites at a time\n", where, o.seed, o.parallel)
 	work, err := os.MkdirTemp("", "hongbao-crash-")
 	if err != nil {
 		return err
