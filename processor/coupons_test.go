@@ -213,6 +213,11 @@ func TestControl(t *testing.T) {
 	if got, want := f.stories()["o"], "coupon_pending coupon_validating coupon_issuing coupon_completed voucher_issued voucher_used voucher_rolled_back voucher_revoked"; got != want {
 		t.Errorf("the voucher's story is %q, want %q", got, want)
 	}
+	for _, m := range f.facts() {
+		if v := m.GetVoucherMoved(); v.GetEvent() == pb.VoucherEvent_VOUCHER_EVENT_REVOKE && v.GetReason() != pb.Reason_REASON_REVOKED_BY_SERVICE {
+			t.Errorf("revoked for %s", v.GetReason())
+		}
+	}
 	var reasons []string
 	for _, l := range f.letters(schemas.TopicCouponDead) {
 		if l.OriginTopic != schemas.TopicControl.String() || l.Sentence == "" {
