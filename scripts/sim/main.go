@@ -67,7 +67,7 @@ func parse(args []string) (*options, error) {
 	fs.Uint64Var(&o.first, "first", 1, "the first of many seeds")
 	fs.IntVar(&o.seeds, "seeds", 0, "how many seeds")
 	fs.IntVar(&o.procs, "procs", runtime.NumCPU(), "processes at once")
-	fs.IntVar(&o.chunk, "chunk", 50, "seeds of one process")
+	fs.IntVar(&o.chunk, "chunk", 0, "seeds of one process; 0: 50, or 200 where nobody waits for the first that fails")
 	fs.StringVar(&o.tags, "tags", "", "further build tags, of planted bugs")
 	fs.BoolVar(&o.only, "build", false, "build the binary and play nothing")
 	fs.StringVar(&o.focus, "focus", "", "one kind of trouble in place of the common draw (internal/sim/focus_test.go)")
@@ -87,11 +87,23 @@ func parse(args []string) (*options, error) {
 	if o.seed == 0 && o.seeds <= 0 && !o.only {
 		return nil, errors.New("name a seed with -seed N or a number of them with -seeds N")
 	}
+	if o.chunk <= 0 {
+		o.chunk = chunkMin
+		if !o.stop && o.seeds >= coverageFrom { // what a process plays to warm up counts less
+			o.chunk = chunkMax
+		}
+	}
 	o.coverage = o.seeds >= coverageFrom && !o.stop && !o.twice && o.focus == "" && o.mutant == ""
 	var err error
 	o.dir, err = filepath.Abs(o.dir)
 	return o, err
 }
+
+// How many seeds a process plays, unless -chunk says otherwise.
+const (
+	chunkMin = 50
+	chunkMax = 200
+)
 
 // plant completes the options for a planted bug.
 func (o *options) plant() error {
