@@ -102,7 +102,8 @@ func startKafka(cfg Config) (*kfake.Cluster, error) {
 		kfake.WithLogger(kafkaLogger{cfg.Logger}),
 		// kfake asks for a port on 127.0.0.1; the configured address may be [::1].
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			return net.Listen(network, cfg.Listen)
+			l, err := net.Listen(network, cfg.Listen)
+			return lingering{l}, err
 		}),
 	}
 	if cfg.Dir != "" {

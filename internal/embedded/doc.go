@@ -18,6 +18,7 @@
 //
 // kfake differs from a real broker in places: it never answers CONCURRENT_TRANSACTIONS
 // by itself, has no limit on offset metadata, takes replication factor 1 only, and
-// ignores message.timestamp.type. So the same tests run on a real one, too. One difference
-// is mended here, because it shows aborted facts as committed: GuardFetches.
+// ignores message.timestamp.type. So the same tests run on a real one, too. Two differences
+// are mended here: it shows aborted facts as committed (GuardFetches), and a process that was
+// killed while it joined a group stays a member (lingering).
 package embedded
