@@ -1,7 +1,7 @@
 // Command crash kills hongbao with SIGKILL at every label of internal/crashpoint, many times, under load, and sees that nothing is lost:
 // the instance moves again, and at the end `hongbao verify` finds every check kept.
 //
-//	crash -binary bin/hongbao-crash [-per-label 25] [-parallel 4] [-quick]
+//	crash -binary bin/hongbao-crash [-per-label 25] [-parallel 4] [-takeovers]
 //
 // A site is a Kafka, a Redis, one instance that is killed (two in a third of the sites, one of which is killed) and a load that makes every
 // path run. Without HONGBAO_TEST_BROKERS and HONGBAO_TEST_REDIS each site has an embedded broker and Redis of its own, in a process of

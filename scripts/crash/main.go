@@ -28,6 +28,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 0, "of order and counts; 0 draws one")
 	flag.StringVar(&o.only, "only", "", "labels that begin with this")
 	flag.BoolVar(&o.verbose, "v", false, "a line per kill")
+	flag.BoolVar(&o.takeovers, "takeovers", false, "every site has two instances, and each one killed stays away until the other has its partitions")
 	flag.Parse()
 	if err := run(ctx, &o); err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
@@ -40,6 +41,6 @@ type options struct {
 	perLabel, parallel, siteKills int
 	seed                          uint64
 	only, work                    string
-	verbose                       bool
+	verbose, takeovers            bool
 	out                           io.Writer
 }

@@ -43,7 +43,7 @@ func (s *site) round(ctx context.Context) (int, error) {
 	if err := s.kill(ctx, j); err != nil {
 		return 0, err
 	}
-	if s.two && s.rng.IntN(takeoverEvery) == 0 {
+	if s.two && (s.o.takeovers || s.rng.IntN(takeoverEvery) == 0) {
 		return 1, s.takeover(ctx)
 	}
 	return 1, nil

@@ -172,7 +172,8 @@ func run(ctx context.Context, o *options) error {
 				n := sites
 				sites++
 				mu.Unlock()
-				s := &site{o: o, n: n, queue: q, tally: t, two: n%3 == 2, sync: []string{"never", "step"}[n%2], rng: rand.New(rand.NewPCG(o.seed, uint64(n)+10))} //nolint:gosec // as above
+				two := o.takeovers || n%3 == 2
+				s := &site{o: o, n: n, queue: q, tally: t, two: two, sync: []string{"never", "step"}[n%2], rng: rand.New(rand.NewPCG(o.seed, uint64(n)+10))} //nolint:gosec // as above
 				if err := s.live(ctx); err != nil {
 					fail(fmt.Errorf("site %d (%s): %w", n, s.dir, err))
 				}
