@@ -14,12 +14,16 @@ import (
 // stockPatience bounds what a worker waits for the issuer's bookkeeping before it goes on with its inputs.
 const stockPatience = 2 * time.Second
 
+// stockSilence is from one line of a failing partition to the next: all of them fail together, every second, while Redis is down.
+const stockSilence = 30 * time.Second
+
 // stockDuty is what a worker owes the issuer: stock of campaigns and top-ups, each taking effect once
 // however often it is said, and the answers that facts know, where the issuer's memory has lost them (X10).
 type stockDuty struct {
 	seq     int64 // of the fact that changed a campaign; 0: nothing to say
 	missing bool
 	retryAt time.Time
+	toldAt  time.Time // when a failure was logged
 }
 
 func (d *stockDuty) changed(seq int64) { d.seq = max(d.seq, seq, 1) }
@@ -33,7 +37,10 @@ func (w *worker) declareStock(ctx context.Context, committed int64) {
 	}
 	if err := w.sayStock(ctx); err != nil {
 		d.retryAt = time.Now().Add(time.Second) // the call itself may have taken that long
-		w.log.Warn("stock is not declared yet", "rule", "X10", "partition", w.id, "error", err)
+		if w.now.Sub(d.toldAt) >= stockSilence {
+			d.toldAt = w.now
+			w.log.Warn("stock is not declared yet", "rule", "X10", "partition", w.id, "error", err)
+		}
 		return
 	}
 	*d = stockDuty{}
