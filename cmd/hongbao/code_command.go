@@ -155,9 +155,10 @@ func readCode(keys *schemas.CodeKeys, text string, now time.Time) *codeAnswer {
 }
 
 func (c *codeAnswer) print(w io.Writer) {
-	fmt.Fprintln(w, c.Status)
 	if c.codeSays == nil {
+		fmt.Fprintf(w, "%s: %d characters that are no invite code, which is Crockford base32 with all of version, key, campaign, chain, inviter, expiry and signature\n", c.Status, len(c.Code))
 		return
 	}
+	fmt.Fprintln(w, c.Status)
 	fmt.Fprintf(w, "campaign %d, chain %d, inviter %d, expires %s, key %d\n", c.Campaign, c.Chain, c.Inviter, c.Expires, c.KeyID)
 }
