@@ -66,9 +66,16 @@ func (s *site) env(name, data string) []string {
 func (s *site) crashLog() string { return filepath.Join(s.dir, "crash.log") }
 
 // killed says whether the instance ended by SIGKILL, and not by itself.
-func (i *instance) killed() bool {
+func (i *instance) killed() bool { return i.endedBy(syscall.SIGKILL) }
+
+// stopped says whether it ended because it was asked to, in order or before it could listen.
+func (i *instance) stopped() bool {
+	return i.cmd.ProcessState.Success() || i.endedBy(syscall.SIGTERM)
+}
+
+func (i *instance) endedBy(sig syscall.Signal) bool {
 	w, ok := i.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && w.Signaled() && w.Signal() == syscall.SIGKILL
+	return ok && w.Signaled() && w.Signal() == sig
 }
 
 // lastRecord is the line of the process that was killed last, which must be i.

@@ -203,7 +203,7 @@ func (s *site) judge(ctx context.Context, j job, a *instance, n int, moved bool,
 		s.queue.again(j)
 		return ctx.Err()
 	}
-	if j.way == byStop && a.cmd.ProcessState.Success() {
+	if j.way == byStop && a.stopped() {
 		s.died(ctx, a, false, false)
 		s.tally.missed(j, n, moved)
 		s.queue.again(j)

@@ -132,7 +132,7 @@ func (t *tally) print(labels []crashpoint.Label, sites int, took time.Duration) 
 	fmt.Fprintf(t.o.out, "longest LSO stall %s\n", ms(t.longest))
 	fmt.Fprintf(t.o.out, "verify content at %d / %d sites: %d events, %d facts\n", t.verifies, sites, t.events, t.facts)
 	fmt.Fprintf(t.o.out, "%s\n", took.Round(time.Second))
-	if kills == 0 || counted == 0 || t.verifies == 0 || t.facts == 0 || len(t.alls["restart"]) == 0 || t.longest == 0 {
+	if kills == 0 || counted == 0 || t.verifies == 0 || t.facts == 0 || len(t.alls["restart"])+len(t.alls["takeover"]) == 0 || t.longest == 0 {
 		errs = append(errs, errors.New("a figure is zero: nothing was proved"))
 	}
 	if t.verifies < sites {
