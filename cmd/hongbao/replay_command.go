@@ -152,7 +152,10 @@ func (a *app) replay(ctx context.Context, f *replayFlags) (*replayAnswer, error)
 		answer.OK = answer.OK && (p.Compared == "" || p.Compared == replay.Same)
 	}
 	answer.FactsPerS = float64(answer.Facts) / max(answer.Seconds, 1e-3)
-	answer.CPU, answer.PeakRSS = micros(cpuOf(os.Getpid()))/float64(max(answer.Facts, 1)), peakRSS()
+	answer.PeakRSS = peakRSS()
+	if answer.Facts > 0 {
+		answer.CPU = micros(cpuOf(os.Getpid())) / float64(answer.Facts)
+	}
 	return answer, nil
 }
 

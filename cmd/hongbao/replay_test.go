@@ -234,6 +234,10 @@ func TestReplayResumes(t *testing.T) {
 		t.Errorf("%d facts folded of %d, %d were there", answer.Facts, all, resumed)
 	}
 
+	if again := s.replay("--into", dir); again.Facts != 0 || again.CPU != 0 {
+		t.Errorf("%d facts folded once more, %.0f us of CPU for each", again.Facts, again.CPU)
+	}
+
 	last := answer.Partitions[3]
 	half := s.replay("--into", dir, "--partitions", "3", "--to-seq", "100") // less than it holds: it begins anew
 	if at := half.Partitions[0]; at.Seq > 100 || at.Seq == 0 || at.FromSeq != 0 {
