@@ -45,7 +45,9 @@ func serveParts(ctx context.Context, out io.Writer, dir string) error {
 }
 
 // realParts says whether a Kafka and a Redis were started by others.
-func realParts() bool { return os.Getenv("HONGBAO_TEST_BROKERS") != "" && os.Getenv("HONGBAO_TEST_REDIS") != "" }
+func realParts() bool {
+	return os.Getenv("HONGBAO_TEST_BROKERS") != "" && os.Getenv("HONGBAO_TEST_REDIS") != ""
+}
 
 // startParts gives a site its broker and Redis.
 func startParts(dir string, n int) (*parts, error) {
