@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"context"
 	"log/slog"
 
 	"hongbao/eventstore"
@@ -35,3 +36,6 @@ func (f *Folding) Fold(r *topiclog.Record) error {
 	}
 	return f.State.Fold(&f.fact)
 }
+
+// Release is what the group's callback does with partitions that move away.
+func (x *Processor) Release(ctx context.Context, ps []int32) { x.release(ctx, ps) }

@@ -232,10 +232,7 @@ func (x *Processor) take(p int32) {
 	if x.leaving.Load() {
 		return
 	}
-	x.mu.Lock()
-	delete(x.stops, p)
-	x.mu.Unlock()
-	x.metrics.goesOn(p) // it moved away and comes back: settled anew, it may go on
+	x.clearStop(p) // a worker may have said it after the partition had moved away
 	x.laneOf(p).assign(p)
 }
 
@@ -243,7 +240,10 @@ func (x *Processor) release(ctx context.Context, ps []int32) {
 	x.moves.note(ps)
 	var wg sync.WaitGroup
 	for _, p := range ps {
-		wg.Go(func() { x.laneOf(p).release(ctx, p) })
+		wg.Go(func() {
+			x.laneOf(p).release(ctx, p)
+			x.clearStop(p)
+		})
 	}
 	wg.Wait()
 }
@@ -252,7 +252,17 @@ func (x *Processor) lose(ps []int32) {
 	x.moves.note(ps)
 	for _, p := range ps {
 		x.laneOf(p).lose(p)
+		x.clearStop(p)
 	}
+}
+
+// clearStop forgets why p stopped: it moves, or was swapped. Its next owner, who may be this instance, settles it anew, and says
+// if it must stop again.
+func (x *Processor) clearStop(p int32) {
+	x.mu.Lock()
+	delete(x.stops, p)
+	x.mu.Unlock()
+	x.metrics.goesOn(p)
 }
 
 // renewed sends every lane to X5: the group gave this member up and took it in again, and the client that keeps its partitions

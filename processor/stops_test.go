@@ -177,6 +177,10 @@ func TestStops(t *testing.T) {
 	if s := x.Status(); len(s.Stopped) != 6 || len(s.Owned) != int(n) {
 		t.Errorf("%d stopped, owned %v: a stopped partition stays owned", len(s.Stopped), s.Owned)
 	}
+	x.Release(t.Context(), x.Status().Owned)
+	if s := x.Status(); len(s.Stopped) != 0 {
+		t.Errorf("%d still stopped here after they have moved away: their next owner says so", len(s.Stopped))
+	}
 }
 
 func checkStops(t *testing.T, stops []*processor.Stop) {

@@ -117,10 +117,7 @@ func (x *Processor) retake(l *lane, p int32, since int) bool {
 	if x.moves.n[p] != since || !x.member.owns(p) {
 		return false
 	}
-	x.mu.Lock()
-	delete(x.stops, p)
-	x.mu.Unlock()
-	x.metrics.goesOn(p)
+	x.clearStop(p)
 	l.assign(p)
 	return true
 }

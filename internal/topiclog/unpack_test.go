@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -50,13 +49,15 @@ func TestLargeBatch(t *testing.T) {
 				return c.Follow(t.Context(), schemas.TopicEvents, make([]int64, testPartitions), fn)
 			},
 		} {
-			seen, began := 0, time.Now()
-			err := read(func(*Record) error { seen++; return nil })
+			seen := 0
+			err := read(func(*Record) error {
+				if seen++; seen > 12 {
+					return errors.New("the large batch was unpacked")
+				}
+				return nil
+			})
 			if !errors.Is(err, kgo.ErrMaxDecompress) || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: got %v, want %s", name, err, want)
-			}
-			if took := time.Since(began); took > stallMax/2 {
-				t.Errorf("%s took %s: such a batch is tried once", name, took)
 			}
 			if seen != 12 {
 				t.Errorf("%s saw %d records, want the 12 before", name, seen)
