@@ -10,14 +10,15 @@ import (
 )
 
 // activateCampaigns makes the configured campaigns facts: the first fact under a version in a partition is
-// CampaignActivated, so that verify and replay need the topics only (domain.md section 5).
+// CampaignActivated, so that verify and replay need the topics only (domain.md section 5). A file older than what is in force refuses
+// the start, in whichever of the first partitions that shows; of one that comes later, another owner may have been told a newer file.
 func (w *worker) activateCampaigns() error {
 	for _, c := range w.x.cfg.Campaigns {
 		have, ok := w.state.Campaign(c.ID)
 		if ok && have.Rules.Version == c.Version && have.Rules.SHA256 == c.SHA256 {
 			continue
 		}
-		if ok && c.Version < have.Rules.Version && w.x.working.Load() {
+		if ok && c.Version < have.Rules.Version && !w.x.member.starts(w.id) {
 			w.log.Warn("the configured campaign file is older than what was applied since this process began; the facts win",
 				"campaign", c.ID, "configured", c.Version, "in_force", have.Rules.Version)
 			continue
@@ -34,7 +35,7 @@ func (w *worker) activateCampaigns() error {
 			return err
 		}
 	}
-	w.x.working.Store(true)
+	w.x.member.begun(w.id)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ type member struct {
 	confirmed time.Time      // when the last request that proved the lease was sent (monotonic)
 	assigned  bool           // once at least
 	first     map[int32]bool // of the first assignment, what is not taken over yet
+	starting  map[int32]bool // of the first partitions that came, those whose campaigns have not been compared yet; nil: none came
 	force     func()         // asks for the rebalance that follows it; nil: it was asked for
 	patience  *time.Timer
 }
@@ -93,6 +95,9 @@ func (m *member) onAssigned(_ context.Context, cl *kgo.Client, got map[string][]
 	for _, p := range ps {
 		m.owned[p] = true
 	}
+	if m.starting == nil && len(ps) > 0 {
+		m.starting = maps.Clone(m.owned)
+	}
 	first := !m.assigned
 	m.assigned = true
 	if first {
@@ -107,6 +112,19 @@ func (m *member) onAssigned(_ context.Context, cl *kgo.Client, got map[string][]
 	if first && len(ps) == 0 {
 		m.rebalance()
 	}
+}
+
+// starts says whether p is one of the partitions that this process began with, and has not been said to have begun.
+func (m *member) starts(p int32) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.starting[p]
+}
+
+func (m *member) begun(p int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.starting, p)
 }
 
 // await has force called once the first assignment is taken over: a kill in mid-revoke otherwise left a partition owned
@@ -177,6 +195,7 @@ func (m *member) drop(ps []int32) {
 	defer m.mu.Unlock()
 	for _, p := range ps {
 		delete(m.owned, p)
+		delete(m.starting, p)
 	}
 }
 

@@ -32,7 +32,6 @@ type Processor struct {
 	routes  routes
 	tickets atomic.Uint64
 	opened  atomic.Bool // what open sets may be read by others
-	working atomic.Bool // a partition has begun its work, so the configuration agreed with the facts
 	leaving atomic.Bool // the process drains: what a rebalance gives it now, it leaves to the next owner
 
 	factPatience time.Duration // of X5d; tests wait less
