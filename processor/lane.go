@@ -323,11 +323,16 @@ func (f *life) fetchFailed(tp *kgo.FetchTopicPartition, topic schemas.Topic) {
 		f.log.Warn("fetch failed", "topic", tp.Topic, "partition", tp.Partition, "error", tp.Err)
 		return
 	}
-	f.x.stopPartition(&Stop{
-		Partition: tp.Partition, Rule: "X5f",
-		Expected: fmt.Sprintf("%s to hold the offset that was read up to", topic), Found: tp.Err.Error(),
+	f.x.stopPartition(truncated(tp.Partition, topic, tp.Err.Error()))
+}
+
+// truncated is the stop of a partition whose input has lost what was not read (X5f).
+func truncated(p int32, t schemas.Topic, found string) *Stop {
+	return &Stop{
+		Partition: p, Rule: "X5f",
+		Expected: fmt.Sprintf("%s to hold the offset that was read up to", t), Found: found,
 		Remedy: "the topic was truncated, deleted or made again: restore it, or start a new group on new topics (--prefix)",
-	})
+	}
 }
 
 // resume lets the client fetch a topic again whose records have been taken.

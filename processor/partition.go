@@ -275,8 +275,8 @@ func (f *life) owns(p int32) bool {
 	return f.lane.owned[p]
 }
 
-// inputs says from where the worker's topics are read. A position that retention has passed is a loss, which the
-// fetch reports, but for three: a topic that was never read; a retry topic, whose coupons have been woken from the
+// inputs says from where the worker's topics are read. A position that retention has passed is a loss (X5f),
+// but for three: a topic that was never read; a retry topic, whose coupons have been woken from the
 // store; and the one marker of a control command, behind which the position stays when the topic is idle for long.
 func (f *life) inputs(w *worker) (map[string]map[int32]kgo.Offset, error) {
 	topics := make([]schemas.Topic, schemas.Inputs)
@@ -289,12 +289,24 @@ func (f *life) inputs(w *worker) (map[string]map[int32]kgo.Offset, error) {
 	}
 	from := map[string]map[int32]kgo.Offset{}
 	for _, t := range topics {
-		at, start := w.pos[t], starts[t]
-		retry := t == schemas.TopicRetry1s || t == schemas.TopicRetry5s || t == schemas.TopicRetry30s
-		if at < start && (at == 0 || retry || t == schemas.TopicControl && start-at == 1) {
-			at = start
+		at, err := startAt(w.id, t, w.pos[t], starts[t])
+		if err != nil {
+			return nil, err
 		}
 		from[f.x.routes.names[t]] = map[int32]kgo.Offset{w.id: kgo.NewOffset().At(at)}
 	}
 	return from, nil
+}
+
+// startAt is the offset at which topic t of partition p is read on, whose log begins at start. A client that has not yet heard of the partition would
+// go from a position below that to the start, without a word.
+func startAt(p int32, t schemas.Topic, at, start int64) (int64, error) {
+	retry := t == schemas.TopicRetry1s || t == schemas.TopicRetry5s || t == schemas.TopicRetry30s
+	switch {
+	case at >= start:
+		return at, nil
+	case at == 0, retry, t == schemas.TopicControl && start-at == 1:
+		return start, nil
+	}
+	return 0, truncated(p, t, fmt.Sprintf("its start at offset %d, above offset %d", start, at))
 }

@@ -11,6 +11,7 @@ var kept = []struct {
 	{187, "a table that cannot be read was tried again without a pause while the takeover waited"},
 	{439, "the same, in another takeover"},
 	{1124, "a member that the group had given up joined again under a new id and published once more what another had published meanwhile"},
+	{1465, "a client that had not yet heard of a partition began at the start of its log, and what the broker had lost before was passed over without a stop"},
 	{21102, "a process that drained took what a rebalance gave it, and worked on it until it left"},
 	{3038, "the simulation: a disk that stayed full in a dead process, whose flush was tried again for ever"},
 	{3097, "the simulation: a partition was stopped for good before all had told the issuer what they know"},
