@@ -20,7 +20,7 @@ import (
 const (
 	sessionTimeout    = 10 * time.Second
 	heartbeatInterval = 500 * time.Millisecond
-	rebalanceTimeout  = 20 * time.Second
+	rebalanceTimeout  = 8 * time.Second // below the session: who waits for others to join again is not given up meanwhile
 	revokePatience    = 3 * time.Second // X7: then the lane's client is closed
 	takeoverPatience  = 2 * time.Second // then the first assignment's rebalance is forced, taken over or not
 )
