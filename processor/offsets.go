@@ -86,6 +86,9 @@ const (
 	logStart = -2
 )
 
+// listTimeoutMS keeps an answer that got lost from holding up a takeover for long: the client waits 10 s longer. Its default is 30 s.
+const listTimeoutMS = 1000
+
 func (x *Processor) factOffset(ctx context.Context, p int32, iso topiclog.Isolation, at int64) (int64, error) {
 	all, err := x.listOffsets(ctx, p, iso, at, schemas.TopicFacts)
 	return all[schemas.TopicFacts], err
@@ -96,6 +99,7 @@ func (x *Processor) factOffset(ctx context.Context, p int32, iso topiclog.Isolat
 func (x *Processor) listOffsets(ctx context.Context, p int32, iso topiclog.Isolation, at int64, topics ...schemas.Topic) (found [schemas.Topics]int64, err error) {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID, req.IsolationLevel = -1, int8(iso)
+	req.TimeoutMillis = listTimeoutMS
 	for _, t := range topics {
 		found[t] = noOffset
 		rp := kmsg.NewListOffsetsRequestTopicPartition()
