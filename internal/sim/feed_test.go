@@ -54,13 +54,17 @@ type order struct {
 
 func newFeed(s *sim) *feed {
 	f := &feed{s: s, rng: rand.New(rand.NewPCG(s.seed, 2)), users: 1 << 40}
-	var err error
-	f.w, err = s.tool.Writer(s.ctx, topiclog.WriterConfig{}, schemas.TopicEvents, schemas.TopicCommands, schemas.TopicControl)
-	s.must(err)
+	f.open()
 	for range 3 + f.rng.IntN(4) {
 		f.chains = append(f.chains, f.tree())
 	}
 	return f
+}
+
+func (f *feed) open() {
+	var err error
+	f.w, err = f.s.tool.Writer(f.s.ctx, topiclog.WriterConfig{}, schemas.TopicEvents, schemas.TopicCommands, schemas.TopicControl)
+	f.s.must(err)
 }
 
 func (f *feed) user() int64 {
@@ -89,13 +93,29 @@ func (f *feed) flush() {
 		i, j := f.rng.IntN(len(f.out)), f.rng.IntN(len(f.out))
 		f.out[i], f.out[j] = f.out[j], f.out[i]
 	}
-	for i := range f.out {
-		in := &f.out[i]
-		f.s.must(f.w.Write(f.s.ctx, in.topic, in.partition, in.key, in.value, in.headers))
+	err := f.write()
+	for range 10 { // a broker was away for so long that the client gave up: a producer sends the burst again, doubles and all
+		if err == nil {
+			break
+		}
+		f.w.Close()
+		f.s.pause(time.Second)
+		f.open()
+		err = f.write()
 	}
+	f.s.must(err)
 	f.s.result.Events += len(f.out)
 	f.out = f.out[:0]
-	f.s.must(f.w.Flush(f.s.ctx))
+}
+
+func (f *feed) write() error {
+	for i := range f.out {
+		in := &f.out[i]
+		if err := f.w.Write(f.s.ctx, in.topic, in.partition, in.key, in.value, in.headers); err != nil {
+			return err
+		}
+	}
+	return f.w.Flush(f.s.ctx)
 }
 
 func (f *feed) pick() *tree { return f.chains[f.rng.IntN(len(f.chains))] }
