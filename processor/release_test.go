@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"hongbao/eventstore"
 )
 
@@ -55,7 +57,7 @@ func TestLeavingTakesNothing(t *testing.T) {
 	t.Parallel()
 	x := &Processor{stops: map[int32]*Stop{}}
 	l := &lane{x: x, log: slog.New(slog.DiscardHandler), owned: map[int32]bool{}}
-	x.lanes = []*lane{l}
+	x.lanes, x.metrics = []*lane{l}, newMetrics(prometheus.NewRegistry(), x)
 	if x.take(1); !l.owned[1] {
 		t.Error("partition 1 is not taken")
 	}
