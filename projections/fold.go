@@ -100,6 +100,10 @@ func (s *State) watermark(timeMS int64) {
 	}
 }
 
+// Watermark raises the watermark to the time of an accepted event that this state does not fold: one of a campaign that it is not
+// given, where it judges again what another state of the same partition judged.
+func (s *State) Watermark(timeMS int64) { s.watermark(timeMS) }
+
 // foldStep sets the worker clock, which never goes back.
 func (s *State) foldStep(step *schemas.StepEnded) error {
 	if step.WorkerClockMS < s.clockMS {

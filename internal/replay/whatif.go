@@ -128,10 +128,8 @@ func (w *WhatIf) earliest() *feed {
 func (w *WhatIf) take(f *feed) error {
 	was := &f.fact.Verdict
 	if was.Campaign != w.cfg.Campaign.ID {
-		if f.fact.Kind == schemas.FactAccepted && was.Event == schemas.EventShare {
-			w.gate.share(was.User, was.TimeMS) // the limit is over all campaigns
-		}
 		w.report.OtherCampaigns++
+		w.other(f)
 		return nil
 	}
 	w.report.Events++
@@ -146,6 +144,19 @@ func (w *WhatIf) take(f *feed) error {
 		return err
 	}
 	return w.judge(f)
+}
+
+// other takes from an event of another campaign what the partition's campaigns share: the share limit, and the watermark, by which a share is
+// the same event (R6).
+func (w *WhatIf) other(f *feed) {
+	was := &f.fact.Verdict
+	if f.fact.Kind != schemas.FactAccepted {
+		return
+	}
+	f.state.Watermark(was.TimeMS)
+	if was.Event == schemas.EventShare {
+		w.gate.share(was.User, was.TimeMS)
+	}
 }
 
 // decode reads the event of the verdict at hand.
