@@ -46,20 +46,22 @@ func (m *model) answer(ask projections.Ask, was *schemas.Fact, e *schemas.Event)
 	return a
 }
 
-// saidThen is what Redis said when the fact was made.
+// saidThen is what Redis said when the fact was made, by its outcome. What a refusal names as granted does not count: it may be what an
+// earlier step asked for and never heard of, and is named so that it is given back (X10), whatever Redis said in the end.
 func saidThen(was *schemas.Fact) (a projections.Answer) {
 	v := &was.Verdict
 	switch {
-	case v.Counted:
-		a.Share = projections.Yes
-	case v.Reason == reasonShareLimit && was.Kind == schemas.FactRefused:
+	case was.Kind == schemas.FactAccepted:
+		if v.Counted {
+			a.Share = projections.Yes
+		}
+		if v.Claimed {
+			a.Claim = projections.Yes
+		}
+	case was.Kind == schemas.FactRefused && v.Reason == reasonShareLimit:
 		a.Share = projections.No
-	}
-	switch {
-	case v.Claimed:
-		a.Claim = projections.Yes
-	case v.Reason == reasonClaimedElsewhere && was.Kind == schemas.FactRefused:
-		a.Claim = projections.No
+	case was.Kind == schemas.FactRefused && v.Reason == reasonClaimedElsewhere:
+		a.Share, a.Claim = projections.Yes, projections.No // the limit speaks first
 	}
 	return a
 }

@@ -15,6 +15,8 @@ func TestModel(t *testing.T) {
 	granted := &schemas.Fact{Kind: schemas.FactAccepted, Verdict: schemas.Verdict{Claimed: true, Counted: true}}
 	limited := &schemas.Fact{Kind: schemas.FactRefused, Verdict: schemas.Verdict{Reason: reasonShareLimit}}
 	claimed := &schemas.Fact{Kind: schemas.FactRefused, Verdict: schemas.Verdict{Reason: reasonClaimedElsewhere}}
+	owedShare := &schemas.Fact{Kind: schemas.FactRefused, Verdict: schemas.Verdict{Reason: reasonShareLimit, Claimed: true, Counted: true}}
+	owedClaim := &schemas.Fact{Kind: schemas.FactRefused, Verdict: schemas.Verdict{Reason: reasonClaimedElsewhere, Claimed: true, Counted: true}}
 	silent := &schemas.Fact{Kind: schemas.FactRefused}
 	event := func(kind schemas.EventKind, chain, timeMS int64) *schemas.Event {
 		return &schemas.Event{Kind: kind, Campaign: 1, User: 7, Chain: chain, TimeMS: timeMS}
@@ -31,6 +33,8 @@ func TestModel(t *testing.T) {
 	want("said no to the claim", m.answer(claim, claimed, join), projections.Answer{Claim: no})
 	want("said no to the share", m.answer(share|claim, limited, first), projections.Answer{Share: no})
 	want("said yes", m.answer(share|claim, granted, first), projections.Answer{Share: yes, Claim: yes})
+	want("said no to the share in the end", m.answer(share|claim, owedShare, first), projections.Answer{Share: no})
+	want("said no to the claim in the end", m.answer(share|claim, owedClaim, first), projections.Answer{Share: yes, Claim: no})
 	want("was not asked", m.answer(share|claim, silent, first), projections.Answer{Share: yes, Claim: yes})
 
 	m.granted(share|claim, first)
