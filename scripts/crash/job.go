@@ -110,7 +110,7 @@ func (q *queue) take(fits func(job) bool) (job, bool) {
 }
 
 // triesMax bounds how often a kill is tried that does not come, or meets nothing.
-const triesMax = 6
+const triesMax = 12
 
 // again puts a job back whose kill did not count.
 func (q *queue) again(j job) {
