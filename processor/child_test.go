@@ -40,6 +40,8 @@ type childStatus struct {
 	Working []int32 `json:"working"`
 	Seqs    int64   `json:"seqs"`    // sum of the committed seqs
 	Issuing int     `json:"issuing"` // tasks and workers of the issue pool that wait
+	Gate    string  `json:"gate"`    // these two for whoever reads why a test failed
+	Pool    string  `json:"pool"`
 }
 
 // runChild runs a process until its standard input is closed.
@@ -75,7 +77,7 @@ func runChild(text string) error {
 			return err
 		case <-tick.C:
 			st := x.Status()
-			line := childStatus{Working: st.Working, Issuing: st.Pool.Queued + st.Pool.Waiting}
+			line := childStatus{Working: st.Working, Issuing: st.Pool.Queued + st.Pool.Waiting, Gate: fmt.Sprintf("%+v", st.Gate), Pool: fmt.Sprintf("%+v", st.Pool)}
 			for _, n := range st.Seqs {
 				line.Seqs += n
 			}
@@ -130,13 +132,15 @@ func (c *child) until(what string, holds func(childStatus) bool) childStatus {
 	c.f.t.Helper()
 	over := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer over.Stop()
+	last := ""
 	for c.lines.Scan() {
 		var s childStatus
 		if json.Unmarshal(c.lines.Bytes(), &s) == nil && holds(s) {
 			return s
 		}
+		last = c.lines.Text()
 	}
-	c.f.t.Fatalf("the child ended before: %s", what)
+	c.f.t.Fatalf("the child ended before: %s; it said last: %s", what, last)
 	return childStatus{}
 }
 

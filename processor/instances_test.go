@@ -62,7 +62,7 @@ func TestTwoInstances(t *testing.T) {
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.rate = 1200 // so that coupons wait for the issuer
+	f.rate = 300 // so that coupons wait for the issuer, also where they come slowly
 	f.start("b")
 	c := f.spawn("a")
 	c.until("half of the partitions", func(s childStatus) bool { return len(s.Working) == 8 })
