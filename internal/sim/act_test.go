@@ -39,8 +39,7 @@ func (s *sim) settle() {
 				quiet = 0
 			}
 		}
-		// A lane that began again may still be closing its client, for up to a second; then it ends what it left open.
-		if quiet >= 3 && len(s.disowned()) == 0 && len(s.ongoing()) == 0 {
+		if quiet >= 3 && len(s.disowned()) == 0 {
 			break
 		}
 	}

@@ -2,7 +2,22 @@
 
 package sim
 
-import "hongbao/schemas"
+import (
+	"time"
+
+	"hongbao/schemas"
+)
+
+// timeOut gives the broker the time to end what a process left open that stopped while a lane of it was closing its client: a
+// transaction of offsets alone, refused, which nobody would have ended before its time-out (8 s).
+func (s *sim) timeOut() {
+	for range 20 {
+		if len(s.ongoing()) == 0 {
+			return
+		}
+		s.pause(500 * time.Millisecond)
+	}
+}
 
 // checkRest is I8: no transaction is open, nothing is unstable.
 func (s *sim) checkRest(l *logs) {

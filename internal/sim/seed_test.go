@@ -155,6 +155,7 @@ func (s *sim) run() {
 	}
 	owners := s.owners()
 	s.stop()
+	s.timeOut()
 	s.judge(owners)
 	s.result.Simulated = time.Since(began)
 }
