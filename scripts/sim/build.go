@@ -12,7 +12,8 @@ import (
 
 // patches make what runs in a bubble of testing/synctest the same each time: its maps, selects and timers draw from streams that begin
 // alike in each bubble, nobody is preempted for the clock on the wall, a mutex knows the bubble's clock alone, and the global queue has no turn of its
-// own. A context tells its children that it has ended in the order in which they came: the map in which it has them goes by their addresses, and those
+// own. A select that waits for several timers starts them in the order in which it polls, not in that of their channels' addresses, since each draws what
+// decides between timers of equal time. A context tells its children that it has ended in the order in which they came: the map in which it has them goes by their addresses, and those
 // are a matter of what the process did before. What is not in a bubble is as ever.
 var patches = map[string][][2]string{
 	"runtime/rand.go": {
@@ -20,10 +21,16 @@ var patches = map[string][][2]string{
 		{"// mrandinit initializes", bubbleRand + "// mrandinit initializes"},
 		{"\tseed := &globalRand.seed\n\tif len(startupRand)", "\tseed := &globalRand.seed\n\tstartupRand = nil\n\tseed[0] = 1\n\tif true {\n\t} else if len(startupRand)"},
 	},
-	"runtime/select.go": {{
-		"\t\tj := cheaprandn(uint32(norder + 1))\n",
-		"\t\tvar j uint32\n\t\tif gp.bubble != nil {\n\t\t\tj = uint32(bubbleRand(gp.bubble.id, 1) % uint64(norder+1))\n\t\t} else {\n\t\t\tj = cheaprandn(uint32(norder + 1))\n\t\t}\n",
-	}},
+	"runtime/select.go": {
+		{
+			"\t\tj := cheaprandn(uint32(norder + 1))\n",
+			"\t\tvar j uint32\n\t\tif gp.bubble != nil {\n\t\t\tj = uint32(bubbleRand(gp.bubble.id, 1) % uint64(norder+1))\n\t\t} else {\n\t\t\tj = cheaprandn(uint32(norder + 1))\n\t\t}\n",
+		},
+		{"\tfor _, casei := range lockorder {\n\t\tcasi = int(casei)\n\t\tcas = &scases[casi]\n\t\tc = cas.c\n\t\tsg := acquireSudog()\n",
+			"\tif gp.bubble != nil {\n\t\tfor _, casei := range pollorder {\n\t\t\tif c := scases[casei].c; c.timer != nil {\n\t\t\t\tblockTimerChan(c)\n\t\t\t}\n\t\t}\n\t}\n" +
+				"\tfor _, casei := range lockorder {\n\t\tcasi = int(casei)\n\t\tcas = &scases[casi]\n\t\tc = cas.c\n\t\tsg := acquireSudog()\n"},
+		{"\t\tif c.timer != nil {\n\t\t\tblockTimerChan(c)\n", "\t\tif c.timer != nil && gp.bubble == nil {\n\t\t\tblockTimerChan(c)\n"},
+	},
 	"runtime/time.go": {{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(bubbleRand(getg().bubble.id, 2))\n"}},
 	"runtime/proc.go": {
 		{"const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 100 * 1000 * 1000 * 1000"},
