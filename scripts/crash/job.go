@@ -32,8 +32,10 @@ var ways = map[string]way{
 }
 
 // often are labels that an instance passes many times a second, some those that it passes for each partition that it takes: the kill
-// may come at any of the first of them. All others are passed rarely, and the kill comes at once.
+// may come at any of the first of them. Burst is passed at the takeover for all that came due while nobody was there, before anything is open again; the
+// kill mostly comes behind that. All others are passed rarely, and the kill comes at once.
 var (
+	burst = []string{"coupon.expire."}
 	often = []string{"publish.", "store.commit.", "issue.", "coupon.answer", "coupon.create", "admission.ask."}
 	some  = []string{"store.open.", "store.live.", "settle.prove.", "settle.offset.", "settle.facts.", "takeover.adopt.", "takeover.consume."}
 )
@@ -56,7 +58,7 @@ type job struct {
 
 // count is at which passing the kill comes.
 func (j job) count(rng *rand.Rand) int {
-	for most, prefixes := range map[int][]string{12: often, 6: some} {
+	for most, prefixes := range map[int][]string{200: burst, 12: often, 6: some} {
 		for _, prefix := range prefixes {
 			if strings.HasPrefix(j.label, prefix) {
 				return 1 + rng.IntN(most)

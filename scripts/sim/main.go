@@ -67,7 +67,7 @@ func parse(args []string) (*options, error) {
 	fs.Uint64Var(&o.first, "first", 1, "the first of many seeds")
 	fs.IntVar(&o.seeds, "seeds", 0, "how many seeds")
 	fs.IntVar(&o.procs, "procs", runtime.NumCPU(), "processes at once")
-	fs.IntVar(&o.chunk, "chunk", 0, "seeds of one process; 0: 50, or 200 where nobody waits for the first that fails")
+	fs.IntVar(&o.chunk, "chunk", 0, "seeds of one process; 0: 50, or 400 where nobody waits for the first that fails")
 	fs.StringVar(&o.tags, "tags", "", "further build tags, of planted bugs")
 	fs.BoolVar(&o.only, "build", false, "build the binary and play nothing")
 	fs.StringVar(&o.focus, "focus", "", "one kind of trouble in place of the common draw (internal/sim/focus_test.go)")
@@ -102,7 +102,7 @@ func parse(args []string) (*options, error) {
 // How many seeds a process plays, unless -chunk says otherwise.
 const (
 	chunkMin = 50
-	chunkMax = 200
+	chunkMax = 400
 )
 
 // plant completes the options for a planted bug.

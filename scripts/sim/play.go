@@ -95,7 +95,7 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 		"-sim.seeds", strconv.Itoa(s.n), "-sim.focus", o.focus,
 	}, more...)
 	cmd := exec.CommandContext(ctx, o.binary, args...) //nolint:gosec // made by us
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOTRACEBACK=all", "GOMEMLIMIT=2GiB", "HONGBAO_MUTANT="+o.mutant)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1,memprofilerate=0", "GOTRACEBACK=all", "GOMEMLIMIT=2GiB", "HONGBAO_MUTANT="+o.mutant)
 	cmd.Dir = o.dir
 	var last tail
 	cmd.Stderr = &last
