@@ -101,10 +101,15 @@ func (p *plan) drawFaults(rng *rand.Rand) {
 
 // drawMore draws what came later, from a source of its own, so that the schedules of other seeds stay what they were.
 func (p *plan) drawMore() {
+	rng := rand.New(rand.NewPCG(p.Seed, 4))
+	if p.Seed%16 == 12 {
+		for range 2 {
+			p.Faults = append(p.Faults, fault{Kind: "kill in revoke", Who: p.anybody(rng), At: millis(rng, 1000, 8000), For: millis(rng, 0, 5000), N: rng.IntN(1000)})
+		}
+	}
 	if p.Seed%8 != 2 {
 		return
 	}
-	rng := rand.New(rand.NewPCG(p.Seed, 4))
 	p.Faults = append(p.Faults, fault{Kind: "redis slow", At: millis(rng, 500, 9500), For: millis(rng, 500, 5000), N: rng.IntN(1000)})
 	for n := range p.Instances { // seldom asked for: after leaders have moved
 		f := fault{Kind: []string{"cut before", "cut after"}[rng.IntN(2)], Who: fmt.Sprintf("i%d", n), Key: int16(kmsg.OffsetForLeaderEpoch), Nth: 1}

@@ -144,6 +144,7 @@ func (s *sim) heal() {
 	close(s.healing)
 	s.pending.Wait()
 	s.faults.end()
+	s.revokes.end()
 	s.issuer.trouble(false, 0)
 	for _, i := range s.fleet {
 		i.clock.Store(0)

@@ -48,6 +48,7 @@ type sim struct {
 	limiter *fsm.MemoryLimiter
 	tool    *topiclog.Client
 	watch   *watcher
+	revokes *revokes
 	reader  *reader
 	fleet   []*instance
 
@@ -163,8 +164,8 @@ func (s *sim) run() {
 // build makes broker, network, topics and models.
 func (s *sim) build() {
 	s.net = newNetwork()
-	s.watch = newWatcher(s)
-	s.net.request, s.net.response = s.watch.request, s.watch.response
+	s.watch, s.revokes = newWatcher(s), newRevokes(s)
+	s.net.request, s.net.response = s.watch.request, s.revokes.response
 	var err error
 	s.faults = newFaults(s)
 	s.cluster, err = kfake.NewCluster(

@@ -51,7 +51,8 @@ var timed = []struct {
 	{"truncated", 1, (*sim).truncated},
 	{"overtaken", 0, (*sim).overtake}, // by a focus only, as the next
 	{"offset forged", 0, (*sim).offsetForged},
-	{"redis slow", 0, (*sim).redisSlow}, // drawn by drawMore
+	{"redis slow", 0, (*sim).redisSlow}, // drawn by drawMore, as the next
+	{"kill in revoke", 0, (*sim).killInRevoke},
 }
 
 func (p *plan) timedFault(rng *rand.Rand) fault {

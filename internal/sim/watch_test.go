@@ -42,7 +42,7 @@ func (w *watcher) seqs() [partitions]int64 {
 }
 
 // request notes a frame and asks the faults what becomes of it.
-func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
+func (w *watcher) request(l *link, c *conn, frame []byte) fate {
 	key := apiKey(frame)
 	w.mu.Lock()
 	of := w.count[l.name]
@@ -58,6 +58,9 @@ func (w *watcher) request(l *link, _ *conn, frame []byte) fate {
 	}
 	if key == int16(kmsg.Fetch) {
 		patient(frame)
+	}
+	if w.s.revokes.request(l, c, kmsg.Key(key), frame) {
+		return fate{cut: true}
 	}
 	f := w.s.faults.judge(l, key, n)
 	if f.cut {
@@ -93,8 +96,6 @@ func (w *watcher) beats() (n int) {
 	}
 	return n
 }
-
-func (w *watcher) response(*link, *conn, []byte) {}
 
 func (w *watcher) promise(r *kmsg.TxnOffsetCommitRequest) {
 	w.mu.Lock()

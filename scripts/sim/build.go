@@ -26,9 +26,11 @@ var patches = map[string][][2]string{
 			"\t\tj := cheaprandn(uint32(norder + 1))\n",
 			"\t\tvar j uint32\n\t\tif gp.bubble != nil {\n\t\t\tj = uint32(bubbleRand(gp.bubble.id, 1) % uint64(norder+1))\n\t\t} else {\n\t\t\tj = cheaprandn(uint32(norder + 1))\n\t\t}\n",
 		},
-		{"\tfor _, casei := range lockorder {\n\t\tcasi = int(casei)\n\t\tcas = &scases[casi]\n\t\tc = cas.c\n\t\tsg := acquireSudog()\n",
+		{
+			"\tfor _, casei := range lockorder {\n\t\tcasi = int(casei)\n\t\tcas = &scases[casi]\n\t\tc = cas.c\n\t\tsg := acquireSudog()\n",
 			"\tif gp.bubble != nil {\n\t\tfor _, casei := range pollorder {\n\t\t\tif c := scases[casei].c; c.timer != nil {\n\t\t\t\tblockTimerChan(c)\n\t\t\t}\n\t\t}\n\t}\n" +
-				"\tfor _, casei := range lockorder {\n\t\tcasi = int(casei)\n\t\tcas = &scases[casi]\n\t\tc = cas.c\n\t\tsg := acquireSudog()\n"},
+				"\tfor _, casei := range lockorder {\n\t\tcasi = int(casei)\n\t\tcas = &scases[casi]\n\t\tc = cas.c\n\t\tsg := acquireSudog()\n",
+		},
 		{"\t\tif c.timer != nil {\n\t\t\tblockTimerChan(c)\n", "\t\tif c.timer != nil && gp.bubble == nil {\n\t\t\tblockTimerChan(c)\n"},
 	},
 	"runtime/time.go": {{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(bubbleRand(getg().bubble.id, 2))\n"}},

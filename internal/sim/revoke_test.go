@@ -1,0 +1,104 @@
+//go:build synctests
+
+package sim
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// revokes sees which processes are giving partitions up: from the answer of the group that takes some away until they ask to join again. In between they
+// end what is open, and there some are killed.
+type revokes struct {
+	s     *sim
+	mu    sync.Mutex
+	syncs map[sent]int16 // versions of the SyncGroup requests that wait for their answers
+	under map[string]int // requests that a process has sent since it was told
+	armed map[string]fault
+}
+
+// sent is one request on its way.
+type sent struct {
+	c  *conn
+	id uint32
+}
+
+func newRevokes(s *sim) *revokes {
+	return &revokes{s: s, syncs: map[sent]int16{}, under: map[string]int{}, armed: map[string]fault{}}
+}
+
+// killInRevoke lets another process join, and kills this one while it gives partitions up.
+func (s *sim) killInRevoke(f fault) {
+	s.revokes.mu.Lock()
+	s.revokes.armed[f.Who] = f
+	s.revokes.mu.Unlock()
+	s.join(f)
+}
+
+// request kills the process if the time for it has come: at one of its first requests, of those that end what is open, and before it asks to join again.
+func (r *revokes) request(l *link, c *conn, key kmsg.Key, frame []byte) (killed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, revoking := r.under[l.name]
+	f, armed := r.armed[l.name]
+	switch key {
+	case kmsg.SyncGroup:
+		r.syncs[sent{c, correlation(frame)}] = int16(binary.BigEndian.Uint16(frame[6:8]))
+		return false
+	case kmsg.Produce, kmsg.TxnOffsetCommit, kmsg.EndTxn:
+		if revoking {
+			r.under[l.name] = n + 1
+			killed = armed && n >= f.N%4
+		}
+	case kmsg.JoinGroup:
+		delete(r.under, l.name)
+		killed = revoking && armed
+	}
+	if killed {
+		delete(r.armed, l.name)
+		delete(r.under, l.name)
+		r.s.hit("kill in revoke " + key.Name())
+		r.s.killAt(l, f)
+	}
+	return killed
+}
+
+// response sees what the group gives to a process.
+func (r *revokes) response(l *link, c *conn, frame []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := sent{c, binary.BigEndian.Uint32(frame[4:8])}
+	version, ok := r.syncs[at]
+	if !ok {
+		return
+	}
+	delete(r.syncs, at)
+	answer := kmsg.NewPtrSyncGroupResponse()
+	body := frame[8:]
+	if answer.SetVersion(version); answer.IsFlexible() {
+		body = body[1:] // no tags in the header
+	}
+	var given kmsg.ConsumerMemberAssignment
+	if answer.ReadFrom(body) != nil || answer.ErrorCode != 0 || given.ReadFrom(answer.MemberAssignment) != nil {
+		return
+	}
+	for _, i := range r.s.fleet {
+		if i.running() && i.life.link == l && slices.ContainsFunc(i.life.x.Status().Working, func(p int32) bool { return !gives(&given, p) }) {
+			r.under[l.name] = 0
+		}
+	}
+}
+
+func gives(a *kmsg.ConsumerMemberAssignment, p int32) bool {
+	return slices.ContainsFunc(a.Topics, func(t kmsg.ConsumerMemberAssignmentTopic) bool { return slices.Contains(t.Partitions, p) })
+}
+
+// end leaves everybody alone from here on.
+func (r *revokes) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.armed)
+}
