@@ -2,7 +2,7 @@ package admission
 
 // EventID is a hash of an event's identity (domain.md section 2), made by whoever asks; the
 // same event always has the same one. Redis keeps its first 8 bytes: ids are only ever compared
-// within one claim, beside partition and offset, or within one bucket of a few shares. The zero
+// within one claim, beside partition and offset, or within one bucket of a few shares, beside the offset of who asked last. The zero
 // EventID means "unknown" and is allowed in a Claim only.
 type EventID [16]byte
 

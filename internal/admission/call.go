@@ -36,10 +36,10 @@ func (c *call) encode(k *keys, limit Limit, p int32, asks []Ask) {
 			o.shareKey = c.take(k.appendShare(c.arena, a.User, limit.Bucket(a.EventTimeMS)))
 			o.field = c.take(appendField(c.arena, a.User))
 			o.shareHash = keyHash(limit.Bucket(a.EventTimeMS), a.User)
-			o.shareID = c.take(append(c.arena, a.Event[:shareIDSize]...))
+			o.shareID = c.take(appendPlace(c.arena, a.Event, a.Offset))
 			known := c.arena
 			for j := range a.Known {
-				known = append(known, a.Known[j][:shareIDSize]...)
+				known = appendPlace(known, a.Known[j], factOffset)
 			}
 			o.known = c.take(known)
 		}

@@ -9,7 +9,7 @@ import (
 // Redis at most:
 //
 //	{p}:c:<campaign uvarint><user 8 bytes>  ->  tag 2 | chain 8 | partition 2 | event 8 | offset uvarint
-//	{p}:s:<shard><bucket uvarint>           ->  hash: user 8 bytes -> 8 bytes per accepted share
+//	{p}:s:<shard><bucket uvarint>           ->  hash: user 8 bytes -> event 8 | asker 4 per accepted share
 //	{p}:epoch                               ->  epoch.go
 //
 // A bucket's shares lie in a few hashes and not in a key each: so those of one round trip are looked up and written with two
@@ -20,6 +20,9 @@ import (
 // leftover. What follows the tag names the holder; a claim rebuilt without its event ends after
 // the partition, and the scripts compare as far as the stored value goes. A uvarint is no prefix of
 // another, so that comparison is exact.
+//
+// The asker of a share is the low bits of one more than the offset of the copy that asked last, zero where a fact put it there: copies of one event use
+// one place, and what a refused copy gives back late is not taken from a later copy that was accepted.
 const (
 	tagBytes    = 2
 	chainEnd    = tagBytes + 8
@@ -27,7 +30,7 @@ const (
 	eventBytes  = 8
 	claimMax    = eventStart + eventBytes + binary.MaxVarintLen64
 	keyIDsMax   = 8 + binary.MaxVarintLen64
-	shareIDSize = eventBytes
+	shareIDSize = eventBytes + 4
 	shareFields = 8  // bytes of a field: the user
 	shareShards = 16 // hashes a bucket
 )
@@ -100,6 +103,14 @@ func parseHolder(v string) (Holder, bool) {
 	h.Offset = int64(offset) //nolint:gosec // as bits made it
 	return h, n == len(b)-eventStart-eventBytes
 }
+
+// appendPlace appends an event's place in its user's bucket.
+func appendPlace(dst []byte, event EventID, offset int64) []byte {
+	return binary.BigEndian.AppendUint32(append(dst, event[:eventBytes]...), uint32(bits(offset+1))) //nolint:gosec // the low bits are meant
+}
+
+// factOffset makes the asker of a place that a fact put there.
+const factOffset = -1
 
 // text is the string form of bytes that nobody changes while it lives.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

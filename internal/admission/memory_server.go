@@ -95,10 +95,10 @@ func (m *memoryServer) claim(o *op) (Holder, bool) {
 	return Holder{}, false
 }
 
-// place is where an id stands among ids, -1 when it does not.
+// place is where an id's event stands among ids, -1 when it does not.
 func place(ids, id string) int {
 	for i := 0; i < len(ids); i += shareIDSize {
-		if ids[i:i+shareIDSize] == id {
+		if ids[i:i+eventBytes] == id[:eventBytes] {
 			return i
 		}
 	}
@@ -108,29 +108,31 @@ func place(ids, id string) int {
 func (m *memoryServer) share(o *op, limit Limit) Verdict {
 	key := o.shareKey + o.field
 	ids, _ := m.get(key)
-	before, verdict := len(ids), Yes
+	before, verdict := ids, Yes
 	for i := 0; i < len(o.known); i += shareIDSize {
 		if k := o.known[i : i+shareIDSize]; place(ids, k) < 0 {
 			ids += k
 		}
 	}
-	if place(ids, o.shareID) < 0 {
-		if len(ids) < limit.Count*shareIDSize {
-			ids += o.shareID
-		} else {
-			verdict = No
-		}
+	switch i := place(ids, o.shareID); {
+	case i >= 0:
+		ids = ids[:i] + o.shareID + ids[i+shareIDSize:]
+	case len(ids) < limit.Count*shareIDSize:
+		ids += o.shareID
+	default:
+		verdict = No
 	}
-	if len(ids) > before {
+	if ids != before {
 		m.setShares(key, ids)
 	}
 	return verdict
 }
 
+// giveBack frees the place of an event, if the copy that id names was the last that asked for it.
 func (m *memoryServer) giveBack(key, id string) int {
 	ids, _ := m.get(key)
 	i := place(ids, id)
-	if i < 0 {
+	if i < 0 || ids[i:i+shareIDSize] != id {
 		return 0
 	}
 	m.setShares(key, ids[:i]+ids[i+shareIDSize:])

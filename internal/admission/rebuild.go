@@ -106,7 +106,7 @@ func (o *Owner) writeShares(ctx context.Context, e epoch, r *Rebuilt) error {
 	err := o.src.Shares(since, func(s Share) error {
 		pg.add(
 			func(b []byte) []byte { return o.gate.keys.appendShare(b, s.User, limit.Bucket(s.EventTimeMS)) },
-			func(b []byte) []byte { return append(appendField(b, s.User), s.Event[:shareIDSize]...) },
+			func(b []byte) []byte { return appendPlace(appendField(b, s.User), s.Event, factOffset) },
 		)
 		if pg.full() {
 			return flush()

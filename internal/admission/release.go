@@ -34,7 +34,7 @@ func (o *Owner) Release(releases []Release) (waiting int) {
 			rs = append(rs, release{
 				partition: o.partition, share: true,
 				key: text(g.keys.appendShare(nil, r.User, g.cfg.Limit.Bucket(r.EventTimeMS))),
-				id:  text(append(appendField(nil, r.User), r.Event[:shareIDSize]...)),
+				id:  text(appendPlace(appendField(nil, r.User), r.Event, r.Offset)),
 			})
 		}
 	}

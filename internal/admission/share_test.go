@@ -57,6 +57,42 @@ func TestShareAndClaim(t *testing.T) {
 	})
 }
 
+// What a refused copy of an event gives back late is not taken from a later copy that was accepted (X10).
+func TestLateGiveBack(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at site) {
+		g := newGate(t, at, nil)
+		now := time.Now().UnixMilli() // what is rebuilt is recent
+		os := ownAll(g, &state{shares: []Share{{User: 2, EventTimeMS: now, Event: event(1)}}})
+		ready(t, os)
+		giveBack := func(asks ...Ask) {
+			t.Helper()
+			for _, a := range asks {
+				os[0].Release([]Release{undo(a)})
+			}
+			if err := g.Flush(timeout(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, second := link(1, 1), link(1, 1)
+		second.Offset = 9
+		want(t, admit(t, os[0], first), "-y")
+		want(t, admit(t, os[0], second), "-y") // one place for both
+		rebuilt := func(n int64) Ask { return atTime(link(2, n), now) }
+		giveBack(first, rebuilt(1)) // the latter was accepted, as a fact says
+		want(t, admit(t, os[0], link(1, 2), link(1, 3), link(1, 4), link(1, 5), link(1, 6)), "-y -y -y -y -n")
+		want(t, admit(t, os[0], rebuilt(2), rebuilt(3), rebuilt(4), rebuilt(5), rebuilt(6)), "-y -y -y -y -n")
+		giveBack(second)
+		want(t, admit(t, os[0], link(1, 7), link(1, 8)), "-y -n")
+		// The same where the second is asked for beside others, and where it brings what state knows.
+		again := link(3, 1)
+		again.Offset, again.Known = 9, []EventID{event(1), event(2)}
+		want(t, admit(t, os[0], link(3, 1), link(3, 2), again), "-y -y -y")
+		giveBack(link(3, 1))
+		want(t, admit(t, os[0], link(3, 3), link(3, 4), link(3, 5), link(3, 6)), "-y -y -y -n")
+	})
+}
+
 // A bucket that Redis may have forgotten is judged with what state knows.
 func TestOldBucket(t *testing.T) {
 	t.Parallel()

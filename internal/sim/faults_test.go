@@ -115,6 +115,7 @@ func (p *plan) drawMore() {
 		f := fault{Kind: []string{"cut before", "cut after"}[rng.IntN(2)], Who: fmt.Sprintf("i%d", n), Key: int16(kmsg.OffsetForLeaderEpoch), Nth: 1}
 		p.Faults = append(p.Faults, f)
 	}
+	p.alone()
 }
 
 // alone keeps apart what may not meet: a partition that stops for good holds back everybody once Redis or the issuer has

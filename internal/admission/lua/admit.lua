@@ -40,15 +40,18 @@ for from = 1, fast, 500 do
   end
 end
 
+-- Where the event of an id (event 8 bytes, asker 4) stands.
 local function place(ids, id)
-  for i = 1, #ids, 8 do
-    if sub(ids, i, i + 7) == id then return i end
+  local event = sub(id, 1, 8)
+  for i = 1, #ids, 12 do
+    if sub(ids, i, i + 7) == event then return i end
   end
 end
 
--- What a user's ids are with one more; nil when the limit refuses it.
+-- What a user's ids are with this one, which is then the asker of its event's place; nil when the limit refuses it.
 local function with(ids, id)
-  if place(ids, id) then return ids end
+  local i = place(ids, id)
+  if i then return sub(ids, 1, i - 1) .. id .. sub(ids, i + 12) end
   if #ids < limit then return ids .. id end
 end
 
@@ -62,7 +65,7 @@ for g = 1, groups do
     local now = with(ids, ARGV[a + size + i])
     if not now then
       refuse(n, 's', '')
-    elseif #now > #ids then
+    elseif now ~= ids then
       pairs[p + 1], pairs[p + 2] = ARGV[a + i], now
       p = p + 2
     end
@@ -77,14 +80,14 @@ end
 
 local function share(key, user, id, known)
   local ids = call('HGET', key, user) or ''
-  local before = #ids
-  for i = 1, #known, 8 do
-    local k = sub(known, i, i + 7)
+  local before = ids
+  for i = 1, #known, 12 do
+    local k = sub(known, i, i + 11)
     if not place(ids, k) then ids = ids .. k end
   end
   local now = with(ids, id)
   ids = now or ids
-  if #ids > before then
+  if ids ~= before then
     call('HSET', key, user, ids)
     call('EXPIRE', key, expiry, 'NX')
   end
@@ -94,7 +97,7 @@ end
 local function giveBack(key, user, id)
   local ids = call('HGET', key, user)
   local i = place(ids, id)
-  ids = sub(ids, 1, i - 1) .. sub(ids, i + 8)
+  ids = sub(ids, 1, i - 1) .. sub(ids, i + 12)
   if ids == '' then call('HDEL', key, user) else call('HSET', key, user, ids) end
 end
 

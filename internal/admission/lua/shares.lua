@@ -6,8 +6,8 @@ local met = {}
 for i = 2, #KEYS do
   local key, user, id = KEYS[i], sub(ARGV[i + 2], 1, 8), sub(ARGV[i + 2], 9)
   local ids, there = call('HGET', key, user) or '', false
-  for j = 1, #ids, 8 do
-    if sub(ids, j, j + 7) == id then there = true end
+  for j = 1, #ids, 12 do
+    if sub(ids, j, j + 7) == sub(id, 1, 8) then there = true end
   end
   if not there then call('HSET', key, user, ids .. id) end
   if not met[key] then
