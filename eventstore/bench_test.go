@@ -21,7 +21,7 @@ func benchStore(b *testing.B, partitions int32) *Store {
 }
 
 // BenchmarkCommit is a step of 500 events: an entry of 500 facts of 80 bytes, and once in 25 steps (a second at 12,500 events/s) the dirty pages.
-// speed.md's budget: 200 to 350 ns an event with the outbox, about 570 more with nodes.
+// The budget: 200 to 350 ns an event with the outbox, about 570 more with nodes.
 func BenchmarkCommit(b *testing.B) {
 	const events, factBytes, pageBytes = 500, 80, 32 * 28
 	for _, pages := range []int{0, 2000} {

@@ -56,7 +56,7 @@ const (
 	diskSlowAfter       = 5 * time.Second
 	batchRetainedBytes  = 4 << 20
 	snapshotsMax        = 64
-	deleteEverySteps    = 16 // speed.md: published entries go with every 16th step or so
+	deleteEverySteps    = 16 // a range deletion costs the same however much it covers: published entries go with every 16th step or so
 	checkpointsKept     = 2
 	formatVersion       = 1
 	bloomBitsPerKey     = 10

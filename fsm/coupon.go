@@ -9,8 +9,7 @@ type couponMove struct {
 	to    pb.CouponState
 }
 
-// couponTable is domain.md section 6, with CREATE for the command's arrival and
-// EXHAUST for the last failed attempt of a round, which the section folds into prose.
+// couponTable is domain.md section 6, with CREATE for the command's arrival.
 // REDRIVE from FAILED stands here; that only OUT_OF_STOCK and OUT_OF_BUDGET may take
 // it depends on the reason, which a table cannot see: Redrive guards it.
 var couponTable = []couponMove{

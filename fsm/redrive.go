@@ -39,6 +39,6 @@ func Redrive(state pb.CouponState, reason schemas.Reason) (nextRound bool, err e
 			return row.nextRound, nil
 		}
 	}
-	return false, fmt.Errorf("coupon: redrive is not legal in state %s with reason %s; it is in DEAD, and in FAILED after OUT_OF_STOCK or OUT_OF_BUDGET (domain.md section 6)",
+	return false, fmt.Errorf("coupon: redrive is not legal in state %s with reason %s; it is in DEAD, and in FAILED after OUT_OF_STOCK or OUT_OF_BUDGET (docs/domain.md section 6)",
 		CouponStateName(state), reason)
 }

@@ -25,7 +25,7 @@ func (w *worker) activateCampaigns() error {
 		}
 		if p := contradicts(have, ok, c); p != nil {
 			stop := &Stop{
-				Partition: w.id, Rule: "domain 5", Expected: "the configured campaign file to be what is in force, or a higher version of it",
+				Partition: w.id, Rule: "campaign version", Expected: "the configured campaign file to be what is in force, or a higher version of it",
 				Found: p.Sentence, Remedy: "give the changed file a higher version, or deploy the file that is in force",
 			}
 			w.x.fail(stop) // a wrong file is wrong for every partition: refuse to start

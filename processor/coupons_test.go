@@ -181,7 +181,7 @@ func (c *controller) command(id string, body *pb.ControlCommand) *kgo.Record {
 }
 
 // TestControl: redeem, roll back and revoke move a voucher once each; what is illegal, unknown or misrouted is one
-// letter of coupon.dead with a sentence; a redelivery does nothing (domain.md section 6, design.md section 2).
+// letter of coupon.dead with a sentence; a redelivery does nothing (domain.md section 6).
 func TestControl(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, partitions(2))

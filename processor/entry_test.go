@@ -130,7 +130,7 @@ func FuzzEntry(f *testing.F) {
 }
 
 // TestSeal: StepEnded comes last, and the hash is schemas': over the previous one and every fact, StepEnded without
-// its own (design.md section 1, "step"). Two steps make a chain.
+// its own (one turn of a worker; ARCHITECTURE.md). Two steps make a chain.
 func TestSeal(t *testing.T) {
 	t.Parallel()
 	var prev eventstore.Boundary

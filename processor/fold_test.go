@@ -144,7 +144,7 @@ func (w *worker) fold(tb testing.TB, recs []*kgo.Record, into *step) {
 }
 
 // TestFoldPathAllocatesNothing: decode, code, probe, decide, encode, fold and seal of accepted joins and
-// shares cost no allocation an event (speed.md). What is left is the deadline of one question to Redis a batch,
+// shares cost no allocation an event. What is left is the deadline of one question to Redis a batch,
 // and the pages of a state that grows.
 func TestFoldPathAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
 	const batch, runs = 512, 40

@@ -37,7 +37,7 @@ func chunks(s *cascade.Synthetic, n int) []iter.Seq[*cascade.Record] {
 }
 
 // TestTwoInstances: two share the partitions; one ends and the other goes on with all; it returns and has its
-// share again (X7, design.md section 4 "Ownership").
+// share again (X7).
 func TestTwoInstances(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

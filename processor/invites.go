@@ -84,7 +84,7 @@ func atMost(recs []*kgo.Record, room int) (run []*kgo.Record, weighs int) {
 	return recs, weighs
 }
 
-// judge runs a batch through design.md section 3: decode, probe down the batch as if Redis said yes,
+// judge runs a batch through the life of an event (ARCHITECTURE.md): decode, probe down the batch as if Redis said yes,
 // ask once for what state would accept, then decide and fold in order. It says how many it decided.
 func (w *worker) judge(ctx context.Context, recs []*kgo.Record) (int, error) {
 	if len(recs) == 0 {

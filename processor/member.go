@@ -16,7 +16,7 @@ import (
 	"hongbao/internal/mutant"
 )
 
-// Times of the group protocol (design.md section 4, "Ownership").
+// Times of the group protocol (X7). A killed instance that comes back within the session has its partitions at once.
 const (
 	sessionTimeout    = 10 * time.Second
 	heartbeatInterval = 500 * time.Millisecond

@@ -132,8 +132,8 @@ func (x *Processor) listOffsets(ctx context.Context, p int32, iso topiclog.Isola
 	return found, nil
 }
 
-// commitOffsets is the door of a transaction (speed.md rule 1): TxnOffsetCommit before any produce, asked
-// again while the broker still writes the last transaction's markers. It returns the first error of any partition.
+// commitOffsets is the door of a transaction: TxnOffsetCommit before any produce, which the broker would hold for some 25 ms while
+// it still writes the last transaction's markers; the offsets are asked again every millisecond. It returns the first error of any partition.
 func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID string, l lease, steps []*step) error {
 	id, epoch, err := cl.ProducerID(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"hongbao/internal/mutant"
 )
 
-// Pace and patience of transactions (speed.md rule 2, X6). A transaction costs the broker the same however much is in
+// Pace and patience of transactions (X6). A transaction costs the broker the same however much is in
 // it, so a lane that lags, where every event waits anyway, makes fewer and larger ones.
 const (
 	transactionPace     = 20 * time.Millisecond  // from start to start
@@ -132,8 +132,8 @@ func (p *publisher) transaction() error {
 	return nil
 }
 
-// door commits the offsets first (speed.md rule 1), under the lease and ownership of this moment (X7). A
-// refused generation has said nothing to anybody yet, so it is asked again under the next one.
+// door commits the offsets first, under the lease and ownership of this moment (X7): a produce that meets the last
+// transaction's unfinished markers is held in the broker for some 25 ms. A refused generation has said nothing to anybody yet, so it is asked again under the next one.
 func (p *publisher) door() (open bool, err error) {
 	begun := false
 	for {

@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Bounds of a lane (X9, speed.md rule 6). Events are counted by weight, so that each is a bound in bytes too.
+// Bounds of a lane (X9): deep enough that fetching goes on while a transaction runs, not so deep that arenas grow cold.
+// Events are counted by weight, so that each is a bound in bytes too.
 const (
 	unpublishedMax    = 32 << 10 // events read and not yet in a committed transaction
 	transactionEvents = 32 << 10 // events a transaction

@@ -200,7 +200,7 @@ func checkStops(t *testing.T, stops []*processor.Stop) {
 	}
 }
 
-// TestChangedPartitionCount: topics of another size than the state was made for refuse the start (design.md section 2).
+// TestChangedPartitionCount: topics of another size than the state was made for refuse the start.
 func TestChangedPartitionCount(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, partitions(4))

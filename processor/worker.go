@@ -18,7 +18,7 @@ import (
 
 // Paces of a worker.
 const (
-	nodesEvery     = 5 * time.Second        // speed.md rule 4: coalesced; a restart folds at most that much again
+	nodesEvery     = 5 * time.Second        // coalesced, in pages: nodes at every step were most of its cost; a restart folds at most that much again
 	expiryEvery    = time.Second            // vouchers whose validity ended
 	idleWait       = 250 * time.Millisecond // the longest a worker waits without a look at its timers
 	admitPatience  = time.Second            // then control, answers and timers have their turn before Redis is asked again

@@ -20,7 +20,7 @@
 // A user who never shared costs 16 bytes and an index slot; only sharers, who alone can have
 // descendants, have an inviter record, so a walk up the tree reads nothing else.
 //
-// Invariants, cited by number in code and tests (X1..X11 are the protocol's, design.md section 4):
+// Invariants, cited by number in code and tests (X1..X11 are the protocol's, ARCHITECTURE.md):
 //
 //	P1  Fold is the one place that changes state, and reads nothing but the fact and the state:
 //	    live, restored and replayed facts give the same state.

@@ -3,7 +3,7 @@ package projections
 import "encoding/binary"
 
 // guess is the overlay of a probe: what the batch so far would have changed if Redis had said yes
-// to each (design.md section 3). It is emptied by counting up, so that a batch costs no more than
+// to each (ARCHITECTURE.md, "The life of an event"). It is emptied by counting up, so that a batch costs no more than
 // its events.
 type guess struct {
 	round  uint32

@@ -7,7 +7,7 @@ import (
 )
 
 // TestProbe: down a batch each event is judged as if Redis had said yes to those before, so that
-// a chain can begin and grow within one batch, and nothing is asked twice (design.md section 3).
+// a chain can begin and grow within one batch, and nothing is asked twice.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	s := begun(t, newMemoryStore())

@@ -157,7 +157,7 @@ func (x *hotFixture) codePaths() []hotPath {
 	}
 }
 
-// The hot path allocates nothing (speed.md).
+// The hot path allocates nothing: at 200,000 events/s one allocation an event would keep the collector busy.
 func TestHotPathAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics in a parallel test
 	for _, path := range newHotFixture(t).paths() {
 		if allocs := testing.AllocsPerRun(100, path.run); allocs != 0 {

@@ -69,7 +69,7 @@ func TestAsyncAPIIsComplete(t *testing.T) {
 	checkMessages(t, &page, string(text))
 }
 
-// What a worker reads and writes is what the page says (design.md section 2).
+// What a worker reads and writes is what the table of topics says, and it alone.
 func checkOperations(t *testing.T, page *asyncAPI) {
 	received := 0
 	for name, op := range page.Operations {

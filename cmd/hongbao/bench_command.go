@@ -157,7 +157,7 @@ func (b *bench) sweep(ctx context.Context) error {
 // have to be looked up in the state as well.
 const benchSpanMS = 60 * 60 * 1000
 
-// stream is the load of domain.md: 30 % shares, 65 % joins, 5 % purchases, 2 % duplicates, 1 % bad.
+// stream is the load of the measurements: 30 % shares, 65 % joins, 5 % purchases, 2 % duplicates, 1 % bad.
 func (b *bench) stream(events int64, seed uint64) (*cascade.Synthetic, error) {
 	keys, err := b.cfg.loadCodeKeys()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package admin is the HTTP API by which people and tools on the same machine ask a running instance and give it commands
-// (design.md section 6). It is served by the one server that also has health and metrics, on loopback; Client asks it.
+// Package admin is the HTTP API by which people and tools on the same machine ask a running instance and give it commands.
+// It is served by the one server that also has health and metrics, on loopback; Client asks it.
 //
 // What lives here: routes, JSON, refusals. What must never: a look at a partition; Instance does that.
 //

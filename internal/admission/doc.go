@@ -1,5 +1,5 @@
 // Package admission asks Redis what one partition cannot know by itself: whether another chain
-// has claimed a user, and how many links a user has shared in the hour (design.md X10, domain.md
+// has claimed a user, and how many links a user has shared in the hour (X10, domain.md
 // section 4). It must never decide more than that: what Redis said is an input of decide.
 //
 //	worker p -> Owner.Admit -\

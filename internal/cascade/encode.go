@@ -30,7 +30,7 @@ const (
 )
 
 // appendProtobuf appends the message that e is. It is the inverse of schemas.Decoder, by
-// hand: a generated Marshal costs five times as much and allocates (speed.md).
+// hand: a generated Marshal costs five times as much and allocates.
 func appendProtobuf(dst []byte, e *schemas.Event) []byte {
 	dst = appendInt(dst, tagTime, e.TimeMS)
 	if e.Kind == schemas.EventJoin {
@@ -91,7 +91,7 @@ func typeName(k schemas.EventKind) []byte {
 }
 
 // appendJSON appends the message as JSON under its proto field names. Ids are strings, so
-// that no reader takes them through a float64 (domain.md). Every text that is written here
+// that no reader takes them through a float64 (domain.md section 1). Every text that is written here
 // (codes, order ids, types) is ASCII without quotes or backslashes.
 func appendJSON(dst []byte, e *schemas.Event) []byte {
 	dst = append(dst, '{')

@@ -1,7 +1,7 @@
 // Package topiclog reads and writes hongbao's topics for everything that is not the
 // pipeline: load, verify, dead, topics, bench and the tests of the whole path.
 //
-// What lives here: the layout of the topics as data (design.md section 2), creating and
+// What lives here: the layout of the topics as data, creating and
 // checking it, offsets and committed positions, reading a topic to an end that was fixed
 // before reading began, following it, a fast idempotent producer, and the one transaction
 // that brings a campaign change to every partition.

@@ -37,7 +37,7 @@ type Setting struct {
 	AtLeast bool
 }
 
-// TopicLayout is how one topic should be (design.md section 2).
+// TopicLayout is how one topic should be.
 type TopicLayout struct {
 	Topic       schemas.Topic
 	Partitions  int32

@@ -6,7 +6,7 @@
 // and nothing that it checks: an error that verify shared with the pipeline would be
 // invisible to both.
 //
-// What must never live here: writing anything, and mercy. Where domain.md leaves an answer to
+// What must never live here: writing anything, and mercy. Where domain.md section 4 leaves an answer to
 // Redis (SHARE_LIMIT, CLAIMED_ELSEWHERE), the answer is taken as given once every check
 // before it has passed.
 //

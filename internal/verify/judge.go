@@ -7,7 +7,7 @@ import (
 	pb "hongbao/schemas/invitepb"
 )
 
-// answer is the set of verdicts that domain.md allows for an event in the present state. It has
+// answer is the set of verdicts that domain.md section 2 allows for an event in the present state. It has
 // one member, but where Redis decides, or where two readings of one rule both hold.
 type answer struct {
 	accept bool

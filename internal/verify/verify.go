@@ -68,7 +68,7 @@ func (v *run) snapshot(ctx context.Context) (err error) {
 	v.n = int32(len(commits)) //nolint:gosec // partitions
 	for t := range schemas.Topics {
 		if len(v.early[t]) != int(v.n) || len(v.late[t]) != int(v.n) {
-			return fmt.Errorf("topic %s has %d partitions and %s has %d; all have the same number (design.md section 2)",
+			return fmt.Errorf("topic %s has %d partitions and %s has %d; one chain's records lie in the same partition of every topic keyed by chain, so all have the same number",
 				t, len(v.late[t]), schemas.TopicEvents, v.n)
 		}
 	}
