@@ -39,7 +39,7 @@ func (s *sim) settle() {
 				quiet = 0
 			}
 		}
-		if quiet >= 3 && len(s.disowned()) == 0 {
+		if quiet >= 3 && len(s.disowned()) == 0 && s.reader.caughtUp(&s.expected) {
 			break
 		}
 	}

@@ -24,5 +24,6 @@ var kept = []struct {
 	{10065, "the simulation: a lane was closing its client, and its transaction was still open"},
 	{11155, "the simulation: the sync of a marker fails in a process that has ended by it"},
 	{11848, "the simulation: the same while the directory is opened"},
+	{13641, "the simulation: after leaders had moved the reader was blind, and took that for rest"},
 	{21120, "the simulation: at rest one process had not heard yet that the group went on without it"},
 }

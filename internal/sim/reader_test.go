@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"hongbao/internal/topiclog"
 	"hongbao/schemas"
 	pb "hongbao/schemas/invitepb"
 )
@@ -27,8 +28,9 @@ type reader struct {
 	mu       sync.Mutex
 	topics   map[string]schemas.Topic
 	seen     [schemas.Topics][partitions][]*kgo.Record
-	steps    [partitions]map[string]int64 // positions of the newest StepEnded
-	states   map[string]pb.CouponState    // by coupon id
+	next     [schemas.Topics][partitions]int64 // where it stands
+	steps    [partitions]map[string]int64      // positions of the newest StepEnded
+	states   map[string]pb.CouponState         // by coupon id
 	chains   map[string]int64
 	homes    map[string]int32
 	reasons  map[string]pb.Reason
@@ -47,7 +49,7 @@ func newReader(s *sim) *reader {
 		}
 	}
 	var err error
-	r.cl, err = kgo.NewClient(append(s.client("reader"), kgo.SeedBrokers(s.brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumePartitions(from))...)
+	r.cl, err = kgo.NewClient(append(s.client("reader"), kgo.SeedBrokers(s.brokers...), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.ConsumePartitions(from))...)
 	s.must(err)
 	go r.run()
 	return r
@@ -68,6 +70,9 @@ func (r *reader) run() {
 
 func (r *reader) take(rec *kgo.Record) {
 	t := r.topics[rec.Topic]
+	if r.next[t][rec.Partition] = rec.Offset + 1; rec.Attrs.IsControl() {
+		return
+	}
 	if seen := r.seen[t][rec.Partition]; len(seen) > 0 && seen[len(seen)-1].Offset >= rec.Offset {
 		r.again(seen, rec) // after its leader moved a client may go back and read again
 		return
@@ -99,6 +104,29 @@ func (r *reader) take(rec *kgo.Record) {
 			r.chains[id] = c.Chain
 		}
 	}
+}
+
+// caughtUp says whether the reader has come to the ends of the inputs. A client may be blind for seconds after leaders have moved, and what it has not
+// heard of is no lag to it.
+func (r *reader) caughtUp(e *expected) bool {
+	var inputs []schemas.Topic
+	for t := range schemas.Topic(schemas.Inputs) {
+		inputs = append(inputs, t)
+	}
+	ends, err := r.s.tool.Ends(r.s.ctx, topiclog.Committed, inputs...)
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t := range ends {
+		for p, end := range ends[t] {
+			if !e.stops[p] && r.next[t][p] < end {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // again holds a record that is read once more to what it was the first time.
