@@ -43,9 +43,10 @@ build: ## Build bin/hongbao
 	$(GO) build -trimpath -o bin/hongbao ./cmd/hongbao
 
 .PHONY: test
+# A simulation that fails, or that this Go cannot build, hides neither the tests nor their counts.
 test: ## Test everything on the embedded broker and Redis, and 40 seeds of the simulation; ends with the counts
-	$(if $(filter .,$(RUN)),$(if $(filter ./...,$(PKGS)),$(SIM) -seeds 40))
-	$(GOTEST) -run '$(RUN)' $(PKGS)
+	sim=0; $(if $(filter .,$(RUN)),$(if $(filter ./...,$(PKGS)),$(SIM) -seeds 40 || sim=$$?;)) \
+	$(GOTEST) -run '$(RUN)' $(PKGS) && exit $$sim
 
 .PHONY: sim
 sim: ## The simulation: SEEDS=n (20000), or SEED=n replays one; MUTANT= plants a bug, FOCUS= one kind of trouble, DROP= leaves faults out, ARGS='-twice'

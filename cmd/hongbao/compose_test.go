@@ -94,8 +94,12 @@ func TestComposeSpeaksHongbao(t *testing.T) {
 		known[s.env] = true
 	}
 	instances, volumes := map[string]bool{}, map[string]bool{}
+	builds := 0
 	for name, s := range file.Services {
-		if s.Build == "" {
+		if s.Build != "" {
+			builds++
+		}
+		if s.Image != "hongbao" {
 			continue
 		}
 		var env []string
@@ -120,6 +124,9 @@ func TestComposeSpeaksHongbao(t *testing.T) {
 			t.Errorf("%s: instances need a name and a data volume of their own", name)
 		}
 		instances[s.Environment["HONGBAO_INSTANCE"]], volumes[s.Volumes[0]] = true, true
+	}
+	if builds != 1 {
+		t.Errorf("%d services build the image; one is enough", builds)
 	}
 	if len(instances) != 2 {
 		t.Errorf("there are %d instances, want one and, by the profile two, another", len(instances))

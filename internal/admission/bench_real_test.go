@@ -38,7 +38,7 @@ func TestBytesPerClaim(t *testing.T) {
 	bytes := float64(usedMemory(t, c)-before) / claims
 	t.Logf("%.1f bytes of Redis per claim, %d claims", bytes, claims)
 	if bytes > 128 {
-		t.Errorf("a claim costs %.1f bytes of Redis, the bar is 128", bytes)
+		t.Errorf("a claim costs %.1f bytes of Redis, the goal is 128", bytes)
 	}
 }
 
