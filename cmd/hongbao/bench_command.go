@@ -50,11 +50,11 @@ func (s *spentTopics) remove(ctx context.Context) (err error) {
 
 func newBenchCommand(a *app) *cobra.Command {
 	return newGroup("bench", "Measure the pipeline on this machine's Kafka and Redis",
-		newBenchPipelineCommand(a), newBenchRestoreCommand(a), newBenchWorkerCommand(a))
+		newBenchPipelineCommand(a), newBenchRestoreCommand(a), newBenchReplayCommand(a), newBenchWorkerCommand(a))
 }
 
-func (b *bench) flags(cmd *cobra.Command) {
-	cmd.Flags().Int64Var(&b.events, "events", 5_000_000, "events to drain")
+func (b *bench) flags(cmd *cobra.Command, events int64) {
+	cmd.Flags().Int64Var(&b.events, "events", events, "events to drain")
 	cmd.Flags().IntVar(&b.chains, "chains", 100_000, "invite chains, one of them with 20 % of the joins")
 	cmd.Flags().StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the worker here")
 	cmd.Flags().Uint64Var(&b.seed, "seed", 1, "of the generated campaign")
@@ -91,7 +91,7 @@ a short run at the highest rate go through the same path first and are not measu
 			return a.answer(answer, answer.print)
 		},
 	}
-	b.flags(cmd)
+	b.flags(cmd, 5_000_000)
 	cmd.Flags().IntSliceVar(&b.rates, "rates", []int{20_000, 60_000}, "events per second of the latency runs")
 	cmd.Flags().Int64Var(&b.warmup, "warmup", 5_000_000, "events that go through before anything is measured")
 	cmd.Flags().IntVar(&b.seconds, "seconds", 60, "length of each latency run")
@@ -116,7 +116,7 @@ func newBenchRestoreCommand(a *app) *cobra.Command {
 			return a.answer(answer, answer.print)
 		},
 	}
-	b.flags(cmd)
+	b.flags(cmd, 5_000_000)
 	return cmd
 }
 
