@@ -55,18 +55,18 @@ func (s *sim) checkIssuer(l *logs) {
 		})
 		counts, _ := s.issuer.inner.Counts(context.Background(), c.ID)
 		for _, k := range counts.Kinds {
-			if k.Left < 0 && !s.expected.lossy {
+			if k.Left < 0 && !s.expected.issuerLost {
 				s.fail("I2", "campaign %d: %d pieces of %s issued, %d declared", c.ID, k.Done, k.Kind, k.Declared)
 			}
 		}
 		for _, b := range counts.Budgets {
-			if b.Limited && b.Left < 0 && !s.expected.lossy {
+			if b.Limited && b.Left < 0 && !s.expected.issuerLost {
 				s.fail("I2", "campaign %d: %d of %s spent, %d declared", c.ID, b.Spent, b.Currency, b.Declared)
 			}
 		}
 	}
 	for id, n := range given {
-		if n > 1 && !s.expected.lossy {
+		if n > 1 && !s.expected.issuerLost {
 			s.fail("I10", "coupon %x was issued in %d rounds", id, n)
 		}
 	}

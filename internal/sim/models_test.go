@@ -28,13 +28,13 @@ func (s *sim) checkModels(l *logs) {
 			seed := a.Input.Kind == pb.EventKind_EVENT_KIND_SHARE_CREATED && a.User == a.Chain
 			if a.Input.Kind == pb.EventKind_EVENT_KIND_INVITE_JOINED || seed {
 				k := claimKey(a.Campaign, a.User)
-				if chain, ok := members[k]; ok && chain != a.Chain && !s.expected.lossy {
+				if chain, ok := members[k]; ok && chain != a.Chain && !s.expected.redisLost {
 					s.fail("I9", "user %d is in the chains %d and %d of campaign %d", a.User, chain, a.Chain, a.Campaign)
 				}
 				members[k] = a.Chain
 				v := claims[k]
 				if len(v) < 10 || int64(binary.BigEndian.Uint64([]byte(v[2:10]))) != a.Chain {
-					if !s.expected.lossy && !s.expected.anyStop() {
+					if !s.expected.redisLost && !s.expected.anyStop() {
 						s.fail("I9", "facts[%d] seq %d puts user %d into chain %d, Redis holds %x", p, l.facts[p][i].Seq, a.User, a.Chain, v)
 					}
 				}
@@ -45,7 +45,7 @@ func (s *sim) checkModels(l *logs) {
 		}
 	}
 	for k, n := range shares {
-		if n > 5 && !s.expected.lossy {
+		if n > 5 && !s.expected.redisLost {
 			s.fail("I9", "user and hour %s have %d accepted shares, the limit is 5", k, n)
 		}
 	}
@@ -79,7 +79,7 @@ func (s *sim) checkClaims(claims map[string]string, members map[string]int64) {
 
 // checkCounts is I9 for what the issuer took from its stock: the pieces and the money of the coupons that are COMPLETED.
 func (s *sim) checkCounts(l *logs) {
-	if s.expected.lossy || s.expected.anyStop() || s.expected.factsLost {
+	if s.expected.issuerLost || s.expected.anyStop() || s.expected.factsLost {
 		return
 	}
 	commands := map[string]*pb.CouponCommand{}

@@ -279,7 +279,7 @@ func (s *sim) redisSlow(f fault) {
 func (s *sim) redisEmptied(fault) {
 	s.redis.Empty()
 	s.hit("redis emptied")
-	s.expected.lossy = true // claims between the last facts and the loss
+	s.expected.redisLost = true // claims between the last facts and the loss
 }
 
 // redisFailover puts a replica in the place of Redis, which has all, or lacks the last writes.
@@ -290,7 +290,7 @@ func (s *sim) redisFailover(f fault) {
 			replica = s.redis.Snapshot()
 			s.hit("redis failover")
 		} else {
-			s.expected.lossy = true
+			s.expected.redisLost = true
 			s.hit("redis failover with lost writes")
 		}
 		s.redis.Failover(replica)
@@ -310,7 +310,7 @@ func (s *sim) issuerRestart(fault) {
 func (s *sim) issuerEmptied(fault) {
 	s.issuer.inner.Wipe()
 	s.issuer.forget()
-	s.expected.lossy = true
+	s.expected.issuerLost = true
 	s.hit("issuer emptied")
 }
 
