@@ -83,18 +83,18 @@ type result struct {
 // play runs one seed in a bubble of its own.
 func play(t *testing.T, seed uint64, drop []int, verbose io.Writer) (out result) {
 	var r result
+	var bubble string
 	defer func() {
-		// Pebble leaves a goroutine behind when it cannot open a damaged directory. Anything else that stays is a finding.
 		if e := recover(); e != nil {
-			text := fmt.Sprint(e)
-			if strings.Contains(text, "blocked goroutines remain") && (r.Hits["bit flip"] > 0 || r.Hits["disk full"]+r.Hits["failed sync"] > 0) {
-				out = r
-				return
+			stacks := remain(e, bubble)
+			if len(stacks) == 0 || !pebbles(stacks) || r.Hits["bit flip"]+r.Hits["disk full"]+r.Hits["failed sync"] == 0 {
+				panic(fmt.Sprintf("seed %d: %v\n\n%s", seed, e, strings.Join(stacks, "\n\n")))
 			}
-			panic(e)
+			out = r
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
+		bubble = bubbleOf(string(stack(false)))
 		s := newSim(t, seed, drop, verbose)
 		s.run()
 		r = s.result
