@@ -289,19 +289,10 @@ func (f *faults) end() {
 	for k, h := range f.handles {
 		h.Remove()
 		if h.Hits() > 0 {
-			_, name, _ := cutWord(k)
+			_, name, _ := strings.Cut(k, " ")
 			f.s.hit(name)
 		}
 	}
-}
-
-func cutWord(s string) (first, rest string, ok bool) {
-	for i := range s {
-		if s[i] == ' ' {
-			return s[:i], s[i+1:], true
-		}
-	}
-	return s, "", false
 }
 
 // hit counts a fault that hit.
