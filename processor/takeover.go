@@ -210,7 +210,7 @@ func (p *partition) openState() error {
 		return fmt.Errorf("open state of partition %d: %w", p.id, err)
 	}
 	var f schemas.Fact
-	nodes := p.store.NodesSeq()
+	nodes, folded := p.store.NodesSeq(), 0
 	p.undo = releaseQueue{}
 	err = p.store.Entries(p.store.KeptSeq(), func(at eventstore.Boundary, entry []byte) error {
 		return eachFact(entry, func(value []byte) error {
@@ -221,6 +221,7 @@ func (p *partition) openState() error {
 			if at.Seq <= nodes {
 				return nil
 			}
+			folded++
 			err := state.Fold(&f)
 			if err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
 				return p.unfoldable(0, err)
@@ -230,6 +231,9 @@ func (p *partition) openState() error {
 	})
 	if err != nil {
 		return fmt.Errorf("fold the outbox of partition %d over its nodes: %w", p.id, err)
+	}
+	if folded > 0 {
+		p.log.Info("kept steps folded over the nodes", "rule", "X2", "partition", p.id, "facts", folded, "from", nodes, "to", p.store.Last().Seq)
 	}
 	p.state = state
 	return nil

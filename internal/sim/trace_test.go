@@ -71,15 +71,39 @@ func (s *sim) cover(l *logs) {
 			}
 		}
 	}
-	perTxn := map[string]int{}
+	s.coverX4(l)
+	s.rules()
+}
+
+// coverX4 notes a transaction that carried several steps of a partition with one offset. Each transaction ends where its writer promised an offset.
+func (s *sim) coverX4(l *logs) {
+	type end struct {
+		partition int32
+		by        producer
+		seq       int64
+	}
+	ends := map[end]bool{}
 	for _, c := range s.watch.commits {
-		if k := fmt.Sprint(c.producer, c.epoch); true {
-			if perTxn[k]++; perTxn[k] == 2 {
-				s.reach("rule X4")
+		if m, ok := readMetadata(c.metadata); ok {
+			ends[end{c.partition, producer{c.producer, c.epoch}, m.seq}] = true
+		}
+	}
+	for p := range int32(partitions) {
+		steps := 0
+		for i := range l.facts[p] {
+			f := &l.facts[p][i]
+			if f.GetStepEnded() == nil {
+				continue
+			}
+			steps++
+			if ends[end{p, writer(f.rec), f.Seq}] {
+				if steps > 1 {
+					s.reach("rule X4")
+				}
+				steps = 0
 			}
 		}
 	}
-	s.rules()
 }
 
 // rules says which rules of the protocol this seed called upon: by what was logged, by what hit.
@@ -87,7 +111,7 @@ func (s *sim) rules() {
 	shows := []struct{ rule, in string }{
 		{"X1", "hit fence"},
 		{"X1", "hit directory doubled"},
-		{"X2", "hit kill"},
+		{"X2", "log X2"},
 		{"X3", "dead letter "},
 		{"X5c", "log X5c"},
 		{"X5d", "stop X5d"},
