@@ -28,7 +28,7 @@
 // One goroutine, the worker's, calls a Partition; what others may call is said at the type. Every few minutes it writes all nodes and calls Checkpoint:
 // without one, boundaries grow by 82 bytes a step for ever.
 //
-// Invariants, by number; the design's own rules (X1 to X11) are cited beside them:
+// Invariants, by number; the protocol's rules (X1 to X11, ARCHITECTURE.md) are cited beside them:
 //
 //	E1  A commit is one Pebble batch: changes, entry, boundary, nodes mark and deletions, all or nothing (X2).
 //	E2  Kept entries follow each other without a gap and end at Last; without entries NodesSeq is Last's seq (X2, X8).

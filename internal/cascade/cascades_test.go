@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// dataset is one zip and what the issue says of it; zero figures: a generated one.
+// dataset is one zip and what an independent count says of it; zero figures: a generated one.
 type dataset struct {
 	path          string
 	chains        int
@@ -91,7 +91,7 @@ func countZip(t *testing.T, name string) (d dataset) {
 	return d
 }
 
-// TestRecords is section 6 of the data: counts of the file, of Counts and of the referee agree.
+// TestRecords: counts of the file, of Counts and of the referee agree.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	sets, genuine := datasets(t)
