@@ -39,8 +39,8 @@ func TestDocsJSON(t *testing.T) {
 
 func jsonNames(of reflect.Type) map[string]bool {
 	names := map[string]bool{}
-	for i := range of.NumField() {
-		if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
+	for field := range of.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
 			names[name] = true
 		}
 	}
