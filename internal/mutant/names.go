@@ -36,6 +36,7 @@ const (
 	NotRebuilt        Name = "claims-not-rebuilt"
 	CouponTwice       Name = "command-twice"
 	OldMember         Name = "old-member-kept"
+	ControlSkipped    Name = "control-skipped"
 )
 
 // Mutant is one planted bug.
@@ -81,6 +82,7 @@ func All() []Mutant {
 		{NotRebuilt, "X10", "after Redis was emptied the partition marks itself without writing its claims", "", 22},
 		{CouponTwice, "domain.md section 6", "a command whose coupon exists makes it again", "", 2},
 		{OldMember, "X7", "what was begun as one member goes on under the id of another", "given up", 12},
+		{ControlSkipped, "domain.md section 6", "of the control commands of one step those behind the first that became a fact are passed over", "", 2},
 	}
 }
 

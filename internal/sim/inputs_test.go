@@ -55,6 +55,7 @@ func (s *sim) checkInputs(l *logs) {
 			}
 		}
 		s.checkCommands(l, p, dead[schemas.TopicCommands][p])
+		s.checkControl(l, p, dead[schemas.TopicControl][p])
 	}
 }
 
@@ -109,11 +110,7 @@ func (s *sim) checkCommands(l *logs, p int, dead map[int64]int) {
 				ids[string(b.CouponMoved.CouponId)] = true
 			}
 		case *pb.Fact_StepEnded:
-			for _, at := range b.StepEnded.Positions {
-				if at.Topic == schemas.TopicCommands.String() {
-					next = at.NextOffset
-				}
-			}
+			next = position(b.StepEnded, schemas.TopicCommands)
 		}
 	}
 	for _, r := range l.committed[schemas.TopicCommands][p] {
