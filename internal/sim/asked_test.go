@@ -41,14 +41,14 @@ func (s *sim) checkIssuer(l *logs) {
 	for _, c := range s.campaigns {
 		_ = s.issuer.inner.Each(context.Background(), c.ID, func(k fsm.Key, a fsm.Answer) error {
 			id := string(k.ID[:])
-			if !asked[id] && !s.expected.factsLost {
+			if !asked[id] && !s.expected.factsUnread() {
 				s.fail("I10", "the issuer remembers coupon %x, which never was ISSUING", id)
 			}
 			if a != fsm.Done {
 				return nil
 			}
 			given[id]++
-			if !rounds[fmt.Sprintf("%x %d", id, k.Round)] && !s.expected.anyStop() {
+			if !rounds[fmt.Sprintf("%x %d", id, k.Round)] && !s.expected.stops[where[id]] {
 				s.fail("I9", "the issuer issued coupon %x in round %d, the facts never completed it", id, k.Round)
 			}
 			return nil
@@ -71,7 +71,7 @@ func (s *sim) checkIssuer(l *logs) {
 		}
 	}
 	for id := range done {
-		if given[id] == 0 && !s.expected.anyStop() {
+		if given[id] == 0 && !s.expected.issuerLost {
 			s.fail("I9", "coupon %x of partition %d is COMPLETED, the issuer knows nothing of it", id, where[id])
 		}
 	}
@@ -98,7 +98,7 @@ func (s *sim) checkAsked(l *logs) {
 	for _, a := range s.issuer.asked {
 		k := fmt.Sprintf("%x %d", a.key.ID[:], a.key.Round)
 		t := issuing[k]
-		if t == nil && s.expected.factsLost {
+		if t == nil && s.expected.factsUnread() {
 			continue
 		}
 		if t == nil {

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"hongbao/schemas"
 )
@@ -15,7 +16,7 @@ func (s *sim) checkCommits(l *logs) {
 		s.fail("I3", "%d offsets were committed outside a transaction", n)
 	}
 	for p := range partitions {
-		if s.expected.excuses(p) {
+		if s.expected.unread[p] {
 			continue
 		}
 		steps := map[int64]*fact{}
@@ -64,6 +65,30 @@ func (s *sim) checkLast(l *logs, p int, steps map[int64]*fact) {
 			s.fail("I3", "facts[%d] seq %d ends a transaction in mid-step (torn)", p, f.Seq)
 		} else if !byStep[fmt.Sprint(f.rec.ProducerID, f.rec.ProducerEpoch, f.Seq, string(f.Hash))] {
 			s.fail("I3", "facts[%d] seq %d ends what producer %d epoch %d wrote, and no offset went with it", p, f.Seq, f.rec.ProducerID, f.rec.ProducerEpoch)
+		}
+	}
+}
+
+// checkLastWords is I3 for a partition that had to stop: nothing follows what it had committed when the fault hit, or nothing decided since. (A process
+// whose clock was moved cannot say when it decided.)
+func (s *sim) checkLastWords(l *logs) {
+	for p, last := range s.expected.last {
+		if last == nil {
+			continue
+		}
+		m, _ := readMetadata(last.commit.Metadata)
+		if c := l.commits[p]; last.tail.IsZero() && c != last.commit {
+			s.fail("I3", "partition %d had to stop at offset %d, seq %d; offset %d was committed since, with %q", p, last.commit.Offset, m.seq, c.Offset, c.Metadata)
+		}
+		for i := range l.facts[p] {
+			f := &l.facts[p][i]
+			if f.Seq <= m.seq || f.GetStepEnded() == nil {
+				continue
+			}
+			if at := f.GetStepEnded().WorkerClockMs; last.tail.IsZero() || at > last.tail.UnixMilli() && s.result.Hits["clock jump"] == 0 {
+				s.fail("I3", "partition %d had to stop at seq %d; seq %d follows, of %v", p, m.seq, f.Seq, time.UnixMilli(at).UTC())
+			}
+			s.reach("steps of before a stop, published behind it")
 		}
 	}
 }

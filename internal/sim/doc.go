@@ -18,5 +18,8 @@
 //	I9  Redis and the issuer's memory and stock say what facts say, once reconciled
 //	I10 the issuer never heard of a coupon whose ISSUING was not committed; one effect per coupon id at most
 //
-// A partition that a fault must stop (X5d, X6, X8) is expected to stop loudly and alone, with nothing wrong published.
+// A partition that a fault must stop for good (X5d, X5f) is expected to stop loudly and alone, with nothing behind what it had committed when the fault
+// hit; by X5f what was decided before may follow. What it published before is judged by the same oracles, from what a subscriber had read where the
+// broker has lost it. It is excused where nothing could be true of it: that it comes to rest (I8), that a worker's state is that of the facts (I6), that
+// the issuer's stock and answers are all facts (I9), and verify, which has no more than what the log still holds.
 package sim

@@ -2,22 +2,41 @@
 
 package sim
 
+import (
+	"slices"
+	"time"
+
+	"hongbao/internal/topiclog"
+)
+
 // expected is what the faults of a seed allow that would else be a violation.
 type expected struct {
-	stops      [partitions]bool   // the partition may stop, and if it goes on nothing may be wrong
-	must       [partitions]string // the rule by which it has to be stopped at the end
-	factsLost  bool               // of a partition that stops
-	redisLost  bool               // Redis lost writes that it had acknowledged
-	issuerLost bool               // the issuer did
+	stops      [partitions]bool       // the partition may stop: nobody waits for it
+	must       [partitions]string     // the rule by which it has to be stopped at the end
+	last       [partitions]*lastWords // of what must stop
+	unread     [partitions]bool       // the broker lost facts that the subscriber had not read: nothing is left to judge them by
+	redisLost  bool                   // Redis lost writes that it had acknowledged
+	issuerLost bool                   // the issuer did
 }
 
-func (e *expected) excuses(p int) bool { return e.stops[p] }
+// lastWords is what a partition had committed when the fault hit that must stop it. Nothing may follow but, by X5f, what was decided by then and
+// waited in the outbox: the partition's own state is good.
+type lastWords struct {
+	commit topiclog.Commit
+	tail   time.Time // when the fault hit, where a tail may follow
+}
+
+// halts expects partition p to stop by rule for good.
+func (e *expected) halts(p int, rule string, c topiclog.Commit) {
+	e.stops[p], e.must[p] = true, rule
+	e.last[p] = &lastWords{commit: c}
+	if rule == "X5f" {
+		e.last[p].tail = time.Now()
+	}
+}
+
+func (e *expected) factsUnread() bool { return slices.Contains(e.unread[:], true) }
 
 func (e *expected) anyStop() bool {
-	for _, s := range e.stops {
-		if s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.stops[:], true)
 }

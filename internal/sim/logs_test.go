@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -64,7 +65,7 @@ func (s *sim) readLogs() *logs {
 		}
 	}
 	for p := range partitions {
-		for _, r := range l.committed[schemas.TopicFacts][p] {
+		for _, r := range append(s.beforeLoss(l, p), l.committed[schemas.TopicFacts][p]...) {
 			f := fact{Fact: &pb.Fact{}, rec: r}
 			if err := proto.Unmarshal(r.Value, f.Fact); err != nil {
 				s.fail("I7", "facts[%d] offset %d does not decode: %v", p, r.Offset, err)
@@ -74,6 +75,40 @@ func (s *sim) readLogs() *logs {
 		}
 	}
 	return l
+}
+
+// beforeLoss are the facts that the broker has lost, as a subscriber read them before: all up to what was committed, or else they are not judged.
+func (s *sim) beforeLoss(l *logs, p int) []*kgo.Record {
+	start := l.starts[schemas.TopicFacts][p]
+	if start == 0 {
+		return nil
+	}
+	s.reader.mu.Lock()
+	defer s.reader.mu.Unlock()
+	var out []*kgo.Record
+	for _, r := range s.reader.seen[schemas.TopicFacts][p] {
+		if r.Offset < start {
+			out = append(out, r)
+		}
+	}
+	var last pb.Fact
+	m, ok := readMetadata(s.expected.last[p].commit.Metadata)
+	if n := len(out); !ok || n == 0 || proto.Unmarshal(out[n-1].Value, &last) != nil || last.Seq != m.seq {
+		s.expected.unread[p] = true
+		s.reach("lost facts that nobody had read")
+		return nil
+	}
+	s.reach("lost facts that a subscriber had read")
+	return out
+}
+
+// lost says that the broker has lost events or facts of partition p.
+func (l *logs) lost(p int) bool {
+	return p >= 0 && p < partitions && (l.starts[schemas.TopicFacts][p] > 0 || l.starts[schemas.TopicEvents][p] > 0)
+}
+
+func (l *logs) lostFacts() bool {
+	return slices.ContainsFunc(l.starts[schemas.TopicFacts], func(start int64) bool { return start > 0 })
 }
 
 func (l *logs) raw(ctx context.Context) (out [schemas.Topics][partitions][]*kgo.Record) {

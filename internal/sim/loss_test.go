@@ -81,8 +81,7 @@ func (s *sim) factsLost(f fault) {
 		return
 	}
 	s.hit("facts lost")
-	s.expected.factsLost = true
-	s.expected.stops[p], s.expected.must[p] = true, "X5d"
+	s.expected.halts(p, "X5d", c)
 }
 
 // truncated lets the broker lose events that nobody has read, which must stop the partition by X5f, unless it never read any.
@@ -99,7 +98,7 @@ func (s *sim) truncated(f fault) {
 	s.hit("truncated")
 	s.expected.stops[p] = true
 	if ok && c.Offset > 0 {
-		s.expected.must[p] = "X5f"
+		s.expected.halts(p, "X5f", c)
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *sim) checkStates(l *logs, owners [partitions]*instance) {
 	}()
 	for p := range int32(partitions) {
 		i := owners[p]
-		if i == nil || i.life.dead.Load() || s.expected.excuses(int(p)) {
+		if i == nil || i.life.dead.Load() || s.expected.stops[p] {
 			continue
 		}
 		if stores[i] == nil {
