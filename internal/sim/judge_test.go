@@ -14,6 +14,7 @@ import (
 var oracleOf = map[verify.Check]string{
 	verify.CheckInputs: "I1", verify.CheckFacts: "I3", verify.CheckGraph: "I2", verify.CheckAcross: "I2",
 	verify.CheckRewards: "I2", verify.CheckCoupons: "I4", verify.CheckStock: "I9",
+	verify.CheckControl: "I1",
 }
 
 // judge asks all oracles about what the seed left behind.

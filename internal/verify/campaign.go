@@ -27,6 +27,7 @@ func (p *partition) activate(m *pb.CampaignActivated) {
 		p.bad(CheckRewards, "campaign %d version %d does not read: %v", m.Campaign, m.Version, err)
 		return
 	}
+	p.orders.applied[rules.SHA256] = true
 	if rules.ID != m.Campaign || rules.Version != m.Version {
 		p.bad(CheckRewards, "the fact names campaign %d version %d, its text campaign %d version %d", m.Campaign, m.Version, rules.ID, rules.Version)
 	}
@@ -43,6 +44,7 @@ func (p *partition) activate(m *pb.CampaignActivated) {
 // change takes effect at its seq.
 func (p *partition) change(m *pb.CampaignChanged) {
 	ch := m.GetChange()
+	p.orders.changed[m.Offset] = ch
 	c := p.campaigns[ch.GetCampaign()]
 	if c == nil {
 		p.bad(CheckGraph, "campaign %d is changed and was never activated", ch.GetCampaign())

@@ -138,8 +138,14 @@ func (sc *scenario) pay() {
 func (sc *scenario) payUsed(c *wcoupon) {
 	c.issue()
 	c.p.end()
-	c.vmove(pb.VoucherEvent_VOUCHER_EVENT_REDEEM, vUsed, "voucher_used", 0)
-	c.vmove(pb.VoucherEvent_VOUCHER_EVENT_ROLL_BACK, vIssued, "voucher_rolled_back", 0)
+	v := &pb.VoucherCommand{VoucherId: c.id[:], Chain: sc.s}
+	used := &pb.ControlCommand{CommandId: "use", Body: &pb.ControlCommand_Redeem{Redeem: v}}
+	back := &pb.ControlCommand{CommandId: "back", Body: &pb.ControlCommand_RollBack{RollBack: v}}
+	c.p.ask(used)
+	c.vmove(pb.VoucherEvent_VOUCHER_EVENT_REDEEM, vUsed, "voucher_used", 0).f.Rare.GetVoucherMoved().CommandId = used.CommandId
+	c.p.ask(used) // a redelivery
+	c.p.ask(back)
+	c.vmove(pb.VoucherEvent_VOUCHER_EVENT_ROLL_BACK, vIssued, "voucher_rolled_back", 0).f.Rare.GetVoucherMoved().CommandId = back.CommandId
 	c.p.end()
 	c.p.clock += 720 * hour
 	c.vmove(pb.VoucherEvent_VOUCHER_EVENT_EXPIRE, vExpired, "voucher_expired", pb.Reason_REASON_VALIDITY_ENDED)

@@ -21,12 +21,14 @@
 //	rewards  expected = granted = commands, both directions
 //	coupons  every transition is in the table; COMPLETED follows ISSUING; results are the
 //	         transitions, in order, once; each entry into DEAD is one record in coupon.dead
+//	control  each control command that was read is in coupon.dead, or facts say that it was
+//	         carried out, once; and nothing is carried out that nobody asked for
 //	stock    what the issuer's Redis remembers fits what the facts say (only with a port)
 //
 // Invariants:
 //
 //	V1 One pass: facts, events and commands of a partition are merged by offset; nothing is
-//	   kept but the graph and the coupons.
+//	   kept but the graph, the coupons and the ids of control commands.
 //	V2 The snapshot: ends are taken before the committed offsets are read and again after.
 //	   What lies below the early ends must be explained by facts up to the committed seq;
 //	   what those facts need must be found below the late ends. So a living system is judged

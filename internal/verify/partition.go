@@ -18,7 +18,7 @@ type partition struct {
 	committed int64 // offset on invite.events; 0 when the group never committed
 	meta      schemas.Metadata
 
-	facts, events, commands stream
+	facts, events, commands, control stream
 
 	fact     schemas.Fact
 	seq      int64 // of the last fact
@@ -41,6 +41,7 @@ type partition struct {
 
 	usedReversed []schemas.CouponID // vouchers in USED whose order is reversed
 	intake       intake
+	orders       orders
 	tally        tally
 
 	scratch []byte
@@ -54,6 +55,7 @@ func (v *run) partition(id int32, c topiclog.Commit) *partition {
 		v: v, id: id, hasher: xxh3.New(), answered: -1,
 		campaigns: make(map[int64]*campaign),
 		coupons:   coupons{index: make(map[schemas.CouponID]int32)},
+		orders:    newOrders(),
 	}
 	keys := v.cfg.Keys
 	if keys == nil {
@@ -87,13 +89,16 @@ func (p *partition) walk(ctx context.Context) error {
 	defer p.events.close()
 	p.commands = v.open(ctx, schemas.TopicCommands, p.id, 0, v.late[schemas.TopicCommands][p.id])
 	defer p.commands.close()
+	p.control = v.open(ctx, schemas.TopicControl, p.id, 0, v.late[schemas.TopicControl][p.id])
+	defer p.control.close()
 
 	p.readFacts()
 	p.at = 0
 	p.endFacts()
 	p.endInputs()
 	p.endCommands()
-	return errors.Join(p.facts.err, p.events.err, p.commands.err)
+	p.endOrders()
+	return errors.Join(p.facts.err, p.events.err, p.commands.err, p.control.err)
 }
 
 const progressFacts = 1 << 14
@@ -149,6 +154,8 @@ func (p *partition) rare() {
 		p.couponMoved(f.GetCouponMoved())
 	case schemas.FactVoucherMoved:
 		p.voucherMoved(f.GetVoucherMoved())
+	case schemas.FactReviewDecided:
+		p.carriedOut(f.GetReviewDecided().GetCommandId())
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	CheckAcross  Check = "across"
 	CheckRewards Check = "rewards"
 	CheckCoupons Check = "coupons"
+	CheckControl Check = "control"
 	CheckStock   Check = "stock"
 )
 

@@ -119,7 +119,7 @@ func (v *run) couponDead(r *topiclog.Record, in int32) {
 		return
 	}
 	if d.OriginTopic != schemas.TopicCommands.String() {
-		return // of control and retries: none of them changed anything
+		return // readControlDead has those of control; of retries none changed anything
 	}
 	if d.OriginPartition < 0 || d.OriginPartition >= v.n {
 		v.badAt(CheckCoupons, r, in, "the dead letter at offset %d of coupon.dead names partition %d of coupon.commands", r.Offset, d.OriginPartition)

@@ -38,6 +38,7 @@ func newScenario(tb testing.TB) *scenario {
 	sc.orders()
 	sc.buried()
 	sc.pay()
+	sc.controlled()
 	sc.others()
 	sc.other()
 	return sc

@@ -85,6 +85,7 @@ func (p *partition) endStep() {
 		p.bad(CheckCoupons, "the command at offset %d was taken, the position of coupon.commands is %d", s.lastCommand-1, at)
 	}
 	p.passUntil(e.Positions[schemas.TopicEvents])
+	p.endControl(e.Positions[schemas.TopicControl], e.WorkerClockMS)
 	p.checkTimes(e.WorkerClockMS)
 	p.hash = e.Hash
 	p.previous = *e

@@ -148,6 +148,7 @@ func dueInTime(attempt int32, delayMS int64) bool {
 
 // voucherMoved takes one transition of a voucher.
 func (p *partition) voucherMoved(m *pb.VoucherMoved) {
+	p.carriedOut(m.CommandId)
 	var id schemas.CouponID
 	copy(id[:], m.VoucherId)
 	c := p.coupons.find(id)

@@ -38,7 +38,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	v := &run{cfg: cfg, broken: recorder{keep: cfg.KeepBroken}}
 	steps := []func(context.Context) error{
-		v.snapshot, v.readInviteDead, v.walk, v.readResults, v.readCouponDead, v.readLag, v.checkStock,
+		v.snapshot, v.readInviteDead, v.readControlDead, v.walk, v.readResults, v.readCouponDead, v.readLag, v.checkStock,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -41,6 +41,7 @@ type wpart struct {
 	id         int32
 	events     []*topiclog.Record
 	eventsNext int64
+	control    []*topiclog.Record
 	commands   []*wcommand
 	next       int64 // offset of the next command
 	taken      int64 // position of coupon.commands
@@ -251,9 +252,20 @@ func (p *wpart) activate() {
 }
 
 func (p *wpart) change(number int64, kind pb.ChangeKind) {
-	p.rare(&pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{
-		Change: &pb.CampaignChange{Campaign: p.w.campaign.ID, Number: number, Kind: kind},
-	}}}, schemas.FactCampaignChanged)
+	c := &pb.CampaignChange{Campaign: p.w.campaign.ID, Number: number, Kind: kind}
+	offset := p.ask(&pb.ControlCommand{CommandId: fmt.Sprint("change", number), Body: &pb.ControlCommand_CampaignChange{CampaignChange: c}})
+	p.rare(&pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{Change: c, Offset: offset}}}, schemas.FactCampaignChanged)
+}
+
+// ask writes a record to hongbao.control.
+func (p *wpart) ask(c *pb.ControlCommand) int64 {
+	value, err := proto.Marshal(c)
+	if err != nil {
+		p.w.tb.Fatal(err)
+	}
+	r := &topiclog.Record{Key: []byte("1"), Value: value, Partition: p.id, Offset: int64(len(p.control))}
+	p.control = append(p.control, r)
+	return r.Offset
 }
 
 // end closes the step: every event sent so far is answered.
@@ -261,6 +273,7 @@ func (p *wpart) end() {
 	s := schemas.StepEnded{WorkerClockMS: p.clock}
 	s.Positions[schemas.TopicEvents] = p.eventsNext
 	s.Positions[schemas.TopicCommands] = p.taken
+	s.Positions[schemas.TopicControl] = int64(len(p.control))
 	p.add(&wfact{f: schemas.Fact{Kind: schemas.FactStepEnded, Step: s}})
 	p.clock += 2000
 }
@@ -276,6 +289,7 @@ func (w *world) reward(rule string, beneficiary int64, ordinal int32, trigger st
 func (w *world) build() *memLog {
 	log := &memLog{commits: make([]topiclog.Commit, worldPartitions)}
 	for _, p := range w.parts {
+		log.topics[schemas.TopicControl] = append(log.topics[schemas.TopicControl], p.control)
 		log.topics[schemas.TopicEvents] = append(log.topics[schemas.TopicEvents], p.events)
 		log.commits[p.id] = p.buildFacts(log)
 		p.buildCommands(log)
