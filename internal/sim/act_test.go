@@ -39,7 +39,8 @@ func (s *sim) settle() {
 				quiet = 0
 			}
 		}
-		if quiet >= 3 && len(s.disowned()) == 0 && s.reader.caughtUp(&s.expected) {
+		// Asking the broker takes time, in which a member may be given up.
+		if quiet >= 3 && len(s.disowned()) == 0 && s.reader.caughtUp(&s.expected) && len(s.disowned()) == 0 {
 			break
 		}
 	}

@@ -26,4 +26,5 @@ var kept = []struct {
 	{11848, "the simulation: the same while the directory is opened"},
 	{13641, "the simulation: after leaders had moved the reader was blind, and took that for rest"},
 	{21120, "the simulation: at rest one process had not heard yet that the group went on without it"},
+	{52286, "the simulation: a member was given up while the broker was asked whether all was read"},
 }
