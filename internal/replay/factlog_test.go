@@ -39,6 +39,7 @@ func (w *written) step(n int, clockMS int64) {
 			f.Seq = 1
 		case i == n-1:
 			f.Kind, f.Step = schemas.FactStepEnded, schemas.StepEnded{WorkerClockMS: clockMS, Facts: int32(n)}
+			f.Step.Positions[schemas.TopicEvents] = 1
 		}
 		value := schemas.AppendFact(nil, &f)
 		buf = schemas.AppendHashed(buf, value)
@@ -94,7 +95,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestBrokenLogs: a gap, a changed fact and a shadow store of another history are seen (R1, R2).
+// TestBrokenLogs: a gap, a lost beginning, a changed fact and a shadow store of another history are seen (R1, R2), by a what-if as well.
 func TestBrokenLogs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -102,6 +103,7 @@ func TestBrokenLogs(t *testing.T) {
 		words  string
 	}{
 		"a gap": {func(v [][]byte) [][]byte { return append(v[:4:4], v[5:]...) }, "rule X8: expected the fact with seq 5, found seq 6"},
+		"a lost beginning": {func(v [][]byte) [][]byte { return v[10:] }, "rule X8: expected the fact with seq 1, found seq 11"},
 		"a change": {func(v [][]byte) [][]byte {
 			f := schemas.Fact{Seq: 5, Kind: schemas.FactDuplicate}
 			f.Verdict.Campaign, f.Verdict.FirstSeq = schemas.DemoCampaignID, 1
@@ -125,6 +127,12 @@ func TestBrokenLogs(t *testing.T) {
 			broken, is := errors.AsType[*Broken](err)
 			if c.words == "" && err != nil || c.words != "" && (!is || !strings.Contains(broken.Error(), c.words)) {
 				t.Errorf("%v; want %q", err, c.words)
+			}
+			to.Write(schemas.TopicEvents, 0, true, &topiclog.Record{Value: []byte("what all verdicts are on")})
+			_, err = NewWhatIf(WhatIfConfig{Log: to.Client, Scratch: open(t), Campaign: otherCampaign(t), Keys: schemas.DemoCodeKeys()}).Run(t.Context())
+			broken, is = errors.AsType[*Broken](err)
+			if c.words == "" && err != nil || c.words != "" && (!is || !strings.Contains(broken.Error(), c.words)) {
+				t.Errorf("what-if: %v; want %q", err, c.words)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"hongbao/eventstore"
@@ -19,6 +20,9 @@ type feed struct {
 	events    puller
 	began     int64 // of the events that are still there
 	at        *topiclog.Record
+
+	seq    int64 // of the fact that was read last
+	hasher schemas.StepHasher
 
 	// The verdict at hand, until next.
 	ended  bool
@@ -66,6 +70,7 @@ func (w *WhatIf) openFeed(ctx context.Context, log *factLog, eventsStart int64, 
 	f.facts.cur = w.cfg.Log.Cursor(ctx, topiclog.Span{Topic: schemas.TopicFacts, Partition: log.partition, From: log.start, To: last.offset + 1}, topiclog.Committed)
 	f.events.cur = w.cfg.Log.Cursor(ctx, topiclog.Span{Topic: schemas.TopicEvents, Partition: log.partition, From: eventsStart, To: end}, topiclog.Committed)
 	f.passed = eventsStart
+	f.hasher.Begin(schemas.Hash{})
 	w.all.Add(max(0, end-eventsStart))
 	if f.state, err = projections.Open(reader{store}, projections.Config{}); err != nil {
 		return f, err
@@ -84,7 +89,10 @@ func (f *feed) next() error {
 			f.ended = true
 			return nil
 		}
-		kind := kindOf(rec.Value)
+		kind, err := f.follows(rec)
+		if err != nil {
+			return err
+		}
 		if kind == schemas.FactCouponMoved || kind == schemas.FactVoucherMoved || kind == schemas.FactReviewDecided || kind == schemas.FactStepEnded {
 			continue // what became of a grant is not judged again
 		}
@@ -100,6 +108,32 @@ func (f *feed) next() error {
 			}
 		}
 	}
+}
+
+// follows takes a fact iff its seq is the next one, and a step iff its running hash is (R1), and says the fact's kind.
+func (f *feed) follows(rec *topiclog.Record) (schemas.FactKind, error) {
+	seq, kind := headOf(rec.Value)
+	if kind == 0 {
+		if err := f.fact.Decode(rec.Value); err != nil {
+			return 0, unfoldable(f.partition, rec.Offset, err)
+		}
+		seq, kind = f.fact.Seq, f.fact.Kind
+	}
+	if seq != f.seq+1 {
+		return 0, gap(f.partition, f.seq+1, seq, rec.Offset)
+	}
+	f.seq = seq
+	if kind != schemas.FactStepEnded {
+		f.hasher.Add(rec.Value)
+		return kind, nil
+	}
+	unhashed, hash, ok := schemas.SplitStepHash(rec.Value)
+	f.hasher.Add(unhashed)
+	if got := f.hasher.Sum(); !ok || got != hash {
+		return 0, changed(f.partition, seq, rec.Offset, got, hash)
+	}
+	f.hasher.Begin(hash)
+	return kind, nil
 }
 
 // find goes to the event of the verdict at hand.
@@ -180,17 +214,15 @@ func (f *feed) close() error {
 	return f.store.Close()
 }
 
-// kindOf looks at a fact's kind without decoding it: its seq comes first, then the body. 0: decode it to know.
-func kindOf(value []byte) schemas.FactKind {
+// headOf looks at a fact's seq and kind without decoding it: its seq comes first, then the body. Kind 0: decode it to know.
+func headOf(value []byte) (seq int64, kind schemas.FactKind) {
 	if len(value) < 3 || value[0] != 1<<3 {
-		return 0
+		return 0, 0
 	}
-	i := 1
-	for i < len(value) && value[i] >= 0x80 {
-		i++
+	n, size := binary.Uvarint(value[1:])
+	i := 1 + size
+	if size <= 0 || i >= len(value) || value[i] >= 0x80 || value[i]&7 != 2 {
+		return 0, 0
 	}
-	if i++; i >= len(value) || value[i] >= 0x80 || value[i]&7 != 2 {
-		return 0
-	}
-	return schemas.FactKind(value[i] >> 3)
+	return int64(n), schemas.FactKind(value[i] >> 3) //nolint:gosec // as protobuf has it: a wrong one is a gap
 }

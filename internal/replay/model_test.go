@@ -48,23 +48,23 @@ func TestModel(t *testing.T) {
 	want("another hour", m.answer(share, limited, event(schemas.EventShare, 1, 1000)), projections.Answer{Share: yes})
 }
 
-// TestKindOf: what is skipped undecoded is what Decode would say.
-func TestKindOf(t *testing.T) {
+// TestHeadOf: what is skipped undecoded is what Decode would say.
+func TestHeadOf(t *testing.T) {
 	t.Parallel()
 	for _, seq := range []int64{1, 127, 128, 1 << 40} {
 		f := schemas.Fact{Seq: seq, Kind: schemas.FactStepEnded}
 		rare := activation(schemas.DemoCampaign())
 		rare.Seq = seq
-		if got := kindOf(schemas.AppendFact(nil, &f)); got != schemas.FactStepEnded {
-			t.Errorf("StepEnded with seq %d: kind %d", seq, got)
+		if got, kind := headOf(schemas.AppendFact(nil, &f)); kind != schemas.FactStepEnded || got != seq {
+			t.Errorf("StepEnded with seq %d: seq %d, kind %d", seq, got, kind)
 		}
-		if got := kindOf(schemas.AppendFact(nil, rare)); got != schemas.FactCampaignActivated {
-			t.Errorf("CampaignActivated with seq %d: kind %d", seq, got)
+		if got, kind := headOf(schemas.AppendFact(nil, rare)); kind != schemas.FactCampaignActivated || got != seq {
+			t.Errorf("CampaignActivated with seq %d: seq %d, kind %d", seq, got, kind)
 		}
 	}
 	for _, junk := range []string{"", "\x08", "\x08\x01", "\x08\xff\xff", "\x10\x01\x2a"} {
-		if got := kindOf([]byte(junk)); got != 0 {
-			t.Errorf("%q: kind %d", junk, got)
+		if _, kind := headOf([]byte(junk)); kind != 0 {
+			t.Errorf("%q: kind %d", junk, kind)
 		}
 	}
 }

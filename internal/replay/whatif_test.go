@@ -46,14 +46,19 @@ func newPast(t *testing.T, seed uint64) *past {
 	if p.state, err = projections.Open(reader{part}, projections.Config{}); err != nil {
 		t.Fatal(err)
 	}
-	mine := schemas.DemoCampaign()
-	other, err := schemas.ParseCampaign("other", bytes.Replace(mine.Text, []byte("campaign: 1\n"), []byte("campaign: 2\n"), 1))
+	p.add(activation(schemas.DemoCampaign()))
+	p.add(activation(otherCampaign(t)))
+	return p
+}
+
+// otherCampaign is the demo campaign under another number.
+func otherCampaign(t *testing.T) *schemas.Campaign {
+	t.Helper()
+	c, err := schemas.ParseCampaign("other", bytes.Replace(schemas.DemoCampaign().Text, []byte("campaign: 1\n"), []byte("campaign: 2\n"), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.add(activation(mine))
-	p.add(activation(other))
-	return p
+	return c
 }
 
 func (p *past) chance(percent int) bool { return p.rng.IntN(100) < percent }
@@ -148,7 +153,11 @@ func (p *past) log() *topictest.Log {
 	end.Step.Positions[schemas.TopicEvents] = int64(len(p.events))
 	p.add(&end)
 	last := p.facts[len(p.facts)-1]
-	last.Value = schemas.AppendStepHash(last.Value, schemas.Hash{1})
+	buf := make([]byte, len(schemas.Hash{}))
+	for _, rec := range p.facts {
+		buf = schemas.AppendHashed(buf, rec.Value)
+	}
+	last.Value = schemas.AppendStepHash(last.Value, schemas.HashStep(buf))
 	log := topictest.Broker(p.t, 1)
 	log.Write(schemas.TopicEvents, 0, true, p.events...)
 	log.Write(schemas.TopicFacts, 0, true, p.facts...)
