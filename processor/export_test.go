@@ -39,3 +39,15 @@ func (f *Folding) Fold(r *topiclog.Record) error {
 
 // Release is what the group's callback does with partitions that move away.
 func (x *Processor) Release(ctx context.Context, ps []int32) { x.release(ctx, ps) }
+
+// StatusBehindLanes is Status while every lane is busy, and the group knows this instance under a new member id.
+func (x *Processor) StatusBehindLanes() Status {
+	for _, l := range x.lanes {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+	}
+	x.member.mu.Lock()
+	x.member.id = "given up"
+	x.member.mu.Unlock()
+	return x.Status()
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -223,6 +224,13 @@ func (m *member) lease(owned func(p int32)) (lease, bool) {
 		owned(p)
 	}
 	return lease{member: id, generation: gen}, ok
+}
+
+// held are the partitions of this instance by the group's word, in order: for those who look, and decide nothing by it (X7 wants lease).
+func (m *member) held() []int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.owned))
 }
 
 func (m *member) owns(p int32) bool {

@@ -44,7 +44,7 @@ type Processor struct {
 	lanes    []*lane
 	pool     *fsm.Pool
 
-	mu    sync.Mutex
+	mu    sync.Mutex // the last to be taken: behind member.mu, then lane.mu
 	live  map[int32]*partition
 	stops map[int32]*Stop
 	fatal chan error
@@ -186,8 +186,7 @@ func (x *Processor) close() error {
 func (x *Processor) drain(ctx context.Context) {
 	tails, cancel := context.WithTimeout(ctx, drainPatience)
 	defer cancel()
-	var owned []int32
-	x.member.lease(func(p int32) { owned = append(owned, p) })
+	owned := x.member.held()
 	x.leaving.Store(true)
 	crashpoint.Draining()
 	crashpoint.Hit("drain.before")

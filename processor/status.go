@@ -20,6 +20,9 @@ type Status struct {
 // Status may be called at any time after Run has begun.
 func (x *Processor) Status() Status {
 	s := Status{Seqs: map[int32]int64{}, Gate: x.cfg.Gate.Status()}
+	if x.opened.Load() {
+		s.Owned, s.Pool = x.member.held(), x.pool.Stats()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for p, part := range x.live {
@@ -29,11 +32,6 @@ func (x *Processor) Status() Status {
 	for _, stop := range x.stops {
 		s.Stopped = append(s.Stopped, stop)
 	}
-	if x.opened.Load() {
-		x.member.lease(func(p int32) { s.Owned = append(s.Owned, p) })
-		s.Pool = x.pool.Stats()
-	}
-	slices.Sort(s.Owned)
 	slices.Sort(s.Working)
 	slices.SortFunc(s.Stopped, func(a, b *Stop) int { return int(a.Partition - b.Partition) })
 	return s
