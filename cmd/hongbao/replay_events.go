@@ -99,12 +99,17 @@ func (a *app) whatIf(ctx context.Context, f *whatIfFlags) (_ *whatIfAnswer, err 
 		return nil, err
 	}
 	defer log.Close()
+	starts, err := log.Starts(ctx, schemas.TopicFacts)
+	if err != nil {
+		return nil, err
+	}
+	count := int32(len(starts[schemas.TopicFacts])) //nolint:gosec // partitions are few
 	dir, err := os.MkdirTemp("", "hongbao-whatif-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	scratch, err := eventstore.Open(eventstore.Config{Dir: dir, Partitions: partitions, Logger: a.log})
+	scratch, err := eventstore.Open(eventstore.Config{Dir: dir, Partitions: count, Logger: a.log})
 	if err != nil {
 		return nil, err
 	}

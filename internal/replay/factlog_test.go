@@ -102,7 +102,7 @@ func TestBrokenLogs(t *testing.T) {
 		damage func(values [][]byte) [][]byte
 		words  string
 	}{
-		"a gap": {func(v [][]byte) [][]byte { return append(v[:4:4], v[5:]...) }, "rule X8: expected the fact with seq 5, found seq 6"},
+		"a gap":            {func(v [][]byte) [][]byte { return append(v[:4:4], v[5:]...) }, "rule X8: expected the fact with seq 5, found seq 6"},
 		"a lost beginning": {func(v [][]byte) [][]byte { return v[10:] }, "rule X8: expected the fact with seq 1, found seq 11"},
 		"a change": {func(v [][]byte) [][]byte {
 			f := schemas.Fact{Seq: 5, Kind: schemas.FactDuplicate}
