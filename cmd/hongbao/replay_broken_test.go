@@ -52,3 +52,29 @@ func TestReplayManyPartitions(t *testing.T) {
 		t.Errorf("events: %+v", answer.WhatIfReport)
 	}
 }
+
+// TestReplayBrokenPartition: a log that cannot be folded takes nothing from those that were folded before it: their results are printed, then why it ended.
+func TestReplayBrokenPartition(t *testing.T) {
+	t.Parallel()
+	const count = 4
+	s := stageOf(t, count)
+	for p := range int32(count) {
+		l := oneStep(p)
+		if p == 2 {
+			l.records[0].Value[1]++ // its seq
+		}
+		s.writeTo(schemas.TopicFacts, l.records...)
+	}
+	args := []string{"replay", "--parallel", "1", "--into", filepath.Join(s.root, "into")}
+	var answer replayAnswer
+	code, errOut := s.do(&answer, args...)
+	if code != exitFailed || !strings.Contains(errOut, "partition 2, rule X8: expected the fact with seq 1") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+	if answer.OK || len(answer.Partitions) != 2 || answer.Facts != 2 {
+		t.Errorf("%+v; want what became of partitions 0 and 1", answer)
+	}
+	if _, out, _ := start(t, s.env, args...); !strings.Contains(out, "partition 1   seq 1") {
+		t.Errorf("no word of partition 1 in:\n%s", out)
+	}
+}

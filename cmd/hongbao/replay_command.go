@@ -43,10 +43,10 @@ use the data directory --data itself. Reading needs READ on hongbao.facts alone;
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, err := a.replay(cmd.Context(), &f)
-			if err != nil {
+			if answer == nil {
 				return err
 			}
-			if err := a.answer(answer, answer.print); err != nil || answer.OK {
+			if err = errors.Join(err, a.answer(answer, answer.print)); err != nil || answer.OK {
 				return err
 			}
 			return errFailed
@@ -115,7 +115,8 @@ func (r *replayAnswer) print(w io.Writer) {
 	fmt.Fprintf(w, "%d facts in %.2f s, %.0f facts/s, %.2f us of CPU per fact; peak memory %d MB; %s\n", r.Facts, r.Seconds, r.FactsPerS, r.CPU, r.PeakRSS>>20, strings.Join(r.Dirs, ", "))
 }
 
-// replay rebuilds group by group: the partitions of one shadow directory are a group.
+// replay rebuilds group by group: the partitions of one shadow directory are a group. Beside an error it answers with the partitions that came
+// to their end, if any did.
 func (a *app) replay(ctx context.Context, f *replayFlags) (*replayAnswer, error) {
 	target, err := f.target()
 	if err != nil {
@@ -142,21 +143,30 @@ func (a *app) replay(ctx context.Context, f *replayFlags) (*replayAnswer, error)
 	defer done()
 	answer := &replayAnswer{OK: true, Partitions: []replay.Result{}}
 	for _, g := range groups {
-		if err := a.replayGroup(ctx, log, f, target, g, count, answer); err != nil {
-			return nil, err
-		}
 		answer.Dirs = append(answer.Dirs, g.dir)
+		if err = a.replayGroup(ctx, log, f, target, g, count, answer); err != nil {
+			break
+		}
 	}
-	for _, p := range answer.Partitions {
-		answer.Facts += p.Facts
-		answer.OK = answer.OK && (p.Compared == "" || p.Compared == replay.Same)
+	if err != nil && len(answer.Partitions) == 0 {
+		return nil, err
 	}
-	answer.FactsPerS = float64(answer.Facts) / max(answer.Seconds, 1e-3)
-	answer.PeakRSS = peakRSS()
-	if answer.Facts > 0 {
-		answer.CPU = micros(cpuOf(os.Getpid())) / float64(answer.Facts)
+	answer.sum()
+	answer.OK = answer.OK && err == nil
+	return answer, err
+}
+
+// sum fills in what follows from the partitions.
+func (r *replayAnswer) sum() {
+	for _, p := range r.Partitions {
+		r.Facts += p.Facts
+		r.OK = r.OK && (p.Compared == "" || p.Compared == replay.Same)
 	}
-	return answer, nil
+	r.FactsPerS = float64(r.Facts) / max(r.Seconds, 1e-3)
+	r.PeakRSS = peakRSS()
+	if r.Facts > 0 {
+		r.CPU = micros(cpuOf(os.Getpid())) / float64(r.Facts)
+	}
 }
 
 func (a *app) replayGroup(ctx context.Context, log *topiclog.Client, f *replayFlags, target replay.Target, g replayGroup, count int32, answer *replayAnswer) error {
