@@ -23,8 +23,8 @@ type PinMode uint8
 // PinAuto pins where each worker has a core of its own: eight pinned workers on one core cost 20-30 %.
 const (
 	PinAuto PinMode = iota
-	PinOn
-	PinOff
+	PinOn           // always
+	PinOff          // never
 )
 
 // ParsePinMode reads the configuration key `pin`.
@@ -82,6 +82,7 @@ func (c *Config) Validate() error {
 	need(c.Instance != "", "no instance name: every process of a group has its own")
 	need(c.Partitions > 0, "%d partitions: at least 1 is needed", c.Partitions)
 	need(c.OpenMax >= 0, "open_max is %d: at least 1 is needed, or 0 for 128", c.OpenMax)
+	need(c.Lanes >= 0, "%d lanes: at least 1 is needed, or 0 for one for two usable cores", c.Lanes)
 	need(c.CodeKeys != nil, "no code keys")
 	need(c.Gate != nil && c.Issuer != nil && c.Stock != nil && c.Limiter != nil, "gate, issuer, stock and limiter must be given")
 	for _, camp := range c.Campaigns {

@@ -261,7 +261,7 @@ func (w *worker) rule(i int, r *kgo.Record) (more bool, err error) {
 			return false, err
 		}
 	}
-	w.counted(r)
+	w.took(schemas.TopicEvents, r)
 	return true, nil
 }
 
@@ -270,16 +270,8 @@ func (w *worker) park(r *kgo.Record, p *schemas.Poison) error {
 	if err := w.deadLetter(schemas.TopicInviteDead, schemas.TopicEvents, r, p); err != nil {
 		return err
 	}
-	w.counted(r)
-	return nil
-}
-
-// counted closes a record of invite.events.
-func (w *worker) counted(r *kgo.Record) {
-	if w.oldestMS == 0 {
-		w.oldestMS = r.Timestamp.UnixMilli()
-	}
 	w.took(schemas.TopicEvents, r)
+	return nil
 }
 
 // accepted turns the rewards into commands; an accepted reversal reaches the order's coupons.

@@ -199,7 +199,7 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	}
 	err := p.store.Entries(committed, func(at eventstore.Boundary, entry []byte) error {
 		st := p.spare()
-		st.partition, st.ticket, st.boundary, st.events, st.oldestMS = p, ticket, at, len(entry)>>10, 0
+		st.partition, st.ticket, st.boundary, st.events = p, ticket, at, len(entry)>>10
 		st.entry = append(st.entry[:0], entry...)
 		f.queue.push(st)
 		return nil

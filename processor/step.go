@@ -15,8 +15,7 @@ type step struct {
 	ticket    uint64 // of the ownership under which it was made
 	boundary  eventstore.Boundary
 	entry     []byte
-	events    int   // its weight: of its events, or of its entry where that is more
-	oldestMS  int64 // append time of its oldest event, 0 without one
+	events    int // its weight: of its events, or of its entry where that is more
 }
 
 // draft is a step being built. Its arenas are reused from step to step.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Stop says why a partition must stop (X5d, X6, X8). It stops alone: its neighbours go on.
+// Stop says why a partition must stop: Rule is X4, X5d to X5f, X6, X8 or X9. It stops alone: its neighbours go on.
 type Stop struct {
 	Partition int32
 	Rule      string // "X5d"
@@ -25,7 +25,7 @@ func (s *Stop) sound() bool { return s.Rule == "X5f" || s.Rule == "X6" || s.Rule
 // errGone ends work on a partition that is no longer ours.
 var errGone = errors.New("the partition is no longer owned")
 
-// errLane ends a lane's client: its outcome is unknown or it was fenced; start again at X5.
+// laneError ends a lane's client: its outcome is unknown or it was fenced; start again at X5.
 type laneError struct {
 	during string
 	fenced bool

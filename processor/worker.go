@@ -64,7 +64,6 @@ type worker struct {
 	issue   issueQueue
 
 	events   int // of this step, by weight
-	oldestMS int64
 	nodesAt  time.Time
 	expiryAt time.Time
 
@@ -173,7 +172,7 @@ func (w *worker) begin() {
 	w.now = w.x.now()
 	w.clockMS = max(w.clockMS, w.now.UnixMilli())
 	w.draft.begin(w.store.Last())
-	w.events, w.oldestMS = 0, 0
+	w.events = 0
 	w.coupons.begin()
 }
 
@@ -220,7 +219,7 @@ func (w *worker) commit() error {
 	if err := w.state.Fold(&w.fact); err != nil {
 		return w.impossible(err)
 	}
-	s.partition, s.ticket, s.oldestMS = w.partition, w.ticket, w.oldestMS
+	s.partition, s.ticket = w.partition, w.ticket
 	s.events = max(w.events, len(s.entry)>>10)
 	if mutant.On(mutant.StateFirst) && w.store.Last().Seq > 0 {
 		if err := w.writeNodes(); err != nil {
