@@ -60,7 +60,7 @@ func (r *restorer) run(ctx context.Context, s *settled) error {
 	if err != nil {
 		return err
 	}
-	r.folder, r.told = replay.NewFolder(r.id, r.store, r.state, r.undo.note), time.Now()
+	r.folder, r.told = replay.NewFolder(r.id, s.start, r.store, r.state, r.undo.note), time.Now()
 	err = r.x.eachFactRecord(ctx, r.x.factSpan(r.id, start, s.end), func(rs []*topiclog.Record) error {
 		for _, rec := range rs {
 			if err := r.folder.Fold(rec); err != nil {

@@ -16,11 +16,17 @@ func (b *Broken) Error() string {
 	return fmt.Sprintf("partition %d, rule %s: expected %s, found %s; %s", b.Partition, b.Rule, b.Expected, b.Found, b.Remedy)
 }
 
-func gap(p int32, want, seq, offset int64) *Broken {
-	return &Broken{
+// gap is a fact that is not the next one. begins is where the log begins when no fact was read before this one, else 0.
+func gap(p int32, want, seq, offset, begins int64) *Broken {
+	b := &Broken{
 		Partition: p, Rule: "X8", Expected: fmt.Sprintf("the fact with seq %d", want), Found: fmt.Sprintf("seq %d at offset %d", seq, offset),
 		Remedy: "the fact log has a gap: restore the topic from a replica or a backup",
 	}
+	if begins > 0 {
+		b.Remedy = fmt.Sprintf("the fact log begins at offset %d, so retention or a deletion took its beginning, and facts are kept for ever: "+
+			"set retention.ms and retention.bytes to -1, and restore the topic from a backup", begins)
+	}
+	return b
 }
 
 func changed(p int32, seq, offset int64, want, got [16]byte) *Broken {

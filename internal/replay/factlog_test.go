@@ -104,6 +104,10 @@ func TestBrokenLogs(t *testing.T) {
 	}{
 		"a gap":            {func(v [][]byte) [][]byte { return append(v[:4:4], v[5:]...) }, "rule X8: expected the fact with seq 5, found seq 6"},
 		"a lost beginning": {func(v [][]byte) [][]byte { return v[10:] }, "rule X8: expected the fact with seq 1, found seq 11"},
+		"retention": {
+			func(v [][]byte) [][]byte { return v },
+			"expected the fact with seq 1, found seq 3 at offset 4; the fact log begins at offset 4, so retention or a deletion took its beginning",
+		},
 		"a change": {func(v [][]byte) [][]byte {
 			f := schemas.Fact{Seq: 5, Kind: schemas.FactDuplicate}
 			f.Verdict.Campaign, f.Verdict.FirstSeq = schemas.DemoCampaignID, 1
@@ -120,6 +124,9 @@ func TestBrokenLogs(t *testing.T) {
 			to := topictest.Broker(t, 1)
 			for _, value := range c.damage(made.values) {
 				to.Write(schemas.TopicFacts, 0, true, &topiclog.Record{Value: value})
+			}
+			if name == "retention" {
+				to.Trim(schemas.TopicFacts, 0, 4)
 			}
 			store := open(t)
 			foreign(t, store)

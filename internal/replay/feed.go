@@ -21,6 +21,7 @@ type feed struct {
 	began     int64 // of the events that are still there
 	at        *topiclog.Record
 
+	begins int64 // of the fact log, until a fact is read
 	seq    int64 // of the fact that was read last
 	hasher schemas.StepHasher
 
@@ -66,7 +67,7 @@ func (w *WhatIf) openFeed(ctx context.Context, log *factLog, eventsStart int64, 
 	if err != nil {
 		return nil, err
 	}
-	f := &feed{partition: log.partition, campaign: w.cfg.Campaign.ID, keep: w.cfg.KeepPrefix, began: eventsStart, store: store, batch: store.Begin()}
+	f := &feed{partition: log.partition, begins: log.start, campaign: w.cfg.Campaign.ID, keep: w.cfg.KeepPrefix, began: eventsStart, store: store, batch: store.Begin()}
 	f.facts.cur = w.cfg.Log.Cursor(ctx, topiclog.Span{Topic: schemas.TopicFacts, Partition: log.partition, From: log.start, To: last.offset + 1}, topiclog.Committed)
 	f.events.cur = w.cfg.Log.Cursor(ctx, topiclog.Span{Topic: schemas.TopicEvents, Partition: log.partition, From: eventsStart, To: end}, topiclog.Committed)
 	f.passed = eventsStart
@@ -120,9 +121,9 @@ func (f *feed) follows(rec *topiclog.Record) (schemas.FactKind, error) {
 		seq, kind = f.fact.Seq, f.fact.Kind
 	}
 	if seq != f.seq+1 {
-		return 0, gap(f.partition, f.seq+1, seq, rec.Offset)
+		return 0, gap(f.partition, f.seq+1, seq, rec.Offset, f.begins)
 	}
-	f.seq = seq
+	f.seq, f.begins = seq, 0
 	if kind != schemas.FactStepEnded {
 		f.hasher.Add(rec.Value)
 		return kind, nil

@@ -16,6 +16,7 @@ const batchFacts = 20_000
 // (R2). Not safe for concurrent use; it is the store's one user.
 type Folder struct {
 	partition int32
+	begins    int64 // of the log, until a fact is folded
 	store     *eventstore.Partition
 	state     *projections.State
 	batchMax  int
@@ -30,9 +31,10 @@ type Folder struct {
 	hasher schemas.StepHasher
 }
 
-// NewFolder continues where the store stands, whose state is given. after, when not nil, sees each folded fact.
-func NewFolder(p int32, store *eventstore.Partition, state *projections.State, after func(*schemas.Fact)) *Folder {
-	f := &Folder{partition: p, store: store, state: state, batchMax: batchFacts, after: after, last: store.Last()}
+// NewFolder continues where the store stands, whose state is given. begins is the first offset of the log; after, when not nil, sees each
+// folded fact.
+func NewFolder(p int32, begins int64, store *eventstore.Partition, state *projections.State, after func(*schemas.Fact)) *Folder {
+	f := &Folder{partition: p, begins: begins, store: store, state: state, batchMax: batchFacts, after: after, last: store.Last()}
 	f.seq = f.last.Seq
 	f.hasher.Begin(f.last.Hash)
 	f.batch = store.Begin()
@@ -55,7 +57,7 @@ func (f *Folder) Fold(rec *topiclog.Record) error {
 		return nil // below our boundary, whose hash was compared
 	}
 	if fact.Seq != f.seq+1 {
-		return gap(f.partition, f.seq+1, fact.Seq, rec.Offset)
+		return gap(f.partition, f.seq+1, fact.Seq, rec.Offset, f.begins)
 	}
 	if err := f.state.Fold(fact); err != nil {
 		if errors.Is(err, eventstore.ErrCorrupt) {
@@ -66,7 +68,7 @@ func (f *Folder) Fold(rec *topiclog.Record) error {
 	if f.after != nil {
 		f.after(fact)
 	}
-	f.seq = fact.Seq
+	f.seq, f.begins = fact.Seq, 0
 	f.facts++
 	if fact.Kind != schemas.FactStepEnded {
 		f.hasher.Add(rec.Value)

@@ -90,7 +90,7 @@ func (j *job) rebuild(ctx context.Context) error {
 		return err
 	}
 	j.result.FromSeq = j.from.seq
-	j.folder = NewFolder(j.log.partition, j.store, j.state, nil)
+	j.folder = NewFolder(j.log.partition, j.log.start, j.store, j.state, nil)
 	j.folder.batchMax, j.folder.wrote = j.e.cfg.BatchFacts, j.e.cfg.Wrote
 	return j.foldTo(ctx, j.goal)
 }

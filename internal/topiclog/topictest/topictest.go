@@ -3,8 +3,10 @@
 package topictest
 
 import (
+	"errors"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -63,6 +65,17 @@ func (l *Log) Write(t schemas.Topic, partition int32, commit bool, records ...*t
 		}
 	}
 	if err := l.producer.EndTransaction(l.tb.Context(), kgo.TransactionEndTry(commit)); err != nil {
+		l.tb.Fatal(err)
+	}
+}
+
+// Trim removes the records of a partition below an offset, as retention does.
+func (l *Log) Trim(t schemas.Topic, partition int32, below int64) {
+	l.tb.Helper()
+	var gone kadm.Offsets
+	gone.AddOffset(t.String(), partition, below, -1)
+	answers, err := kadm.NewClient(l.producer).DeleteRecords(l.tb.Context(), gone)
+	if err = errors.Join(err, answers.Error()); err != nil {
 		l.tb.Fatal(err)
 	}
 }
