@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,7 +20,8 @@ import (
 
 // finding is what a planted bug came to.
 type finding struct {
-	oracle   string // that saw it; empty: none
+	oracle   string   // that saw it first; empty: none
+	oracles  []string // all that saw it, in that seed
 	sentence string
 	seeds    int // played, the one that saw it included
 	crashed  int // of them ended by a crash, by standing still or by their memory
@@ -30,7 +32,7 @@ func (f *finding) seen() string {
 	if f.oracle == "" {
 		return "-"
 	}
-	return f.oracle
+	return strings.Join(f.oracles, " ")
 }
 
 func (f *finding) needed() string {
@@ -120,9 +122,15 @@ func (f *finding) judge(text []byte) {
 		return
 	}
 	for _, v := range r.Violations {
-		if named.MatchString(v) {
-			f.oracle, f.sentence, _ = strings.Cut(v, ": ")
-			return
+		if !named.MatchString(v) {
+			continue
+		}
+		oracle, sentence, _ := strings.Cut(v, ": ")
+		if f.oracle == "" {
+			f.oracle, f.sentence = oracle, sentence
+		}
+		if !slices.Contains(f.oracles, oracle) {
+			f.oracles = append(f.oracles, oracle)
 		}
 	}
 }

@@ -6,6 +6,7 @@
 //
 // First the same seeds are played without a planted bug, under each focus that one of them names: whatever fails then was not the bug's doing. A seed
 // that ends in a crash, stands still or needs more than 2 GB catches nothing.
+// An oracle that saw none of the bugs fails the run: it may be unable to fail.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,7 +102,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	controlled, bad := o.controls(ctx, all, caught, out)
 	n := table(out, all, caught)
 	fmt.Fprintf(out, "\n%d of %d mutants caught; control: %d seeds without one, %d of them failed; %.0f s\n", n, len(all), controlled, bad, time.Since(began).Seconds())
+	blind := unseen(caught)
+	fmt.Fprintf(out, "oracles that saw one: %d of %d\n", oracles-len(blind), oracles)
 	switch {
+	case len(blind) > 0 && len(all) == len(mutant.All()):
+		return fmt.Errorf("no planted bug is seen by %s", strings.Join(blind, ", "))
 	case bad > 0:
 		return errors.New("the simulation is not green without a planted bug")
 	case n < len(all):
@@ -172,6 +178,20 @@ func (o *options) controls(ctx context.Context, all []mutant.Mutant, found []fin
 		fmt.Fprintf(out, "%-22s %s, %d seeds, %.0f s, focus %q: %s\n", "control", f.seen(), f.seeds, f.took.Seconds(), focuses[i], f.sentence)
 	})
 	return played, bad
+}
+
+// oracles is how many there are: I1 to I10.
+const oracles = 10
+
+// unseen are the oracles that saw none of the bugs: nobody knows whether they can fail.
+func unseen(found []finding) (blind []string) {
+	for n := range oracles {
+		name := fmt.Sprintf("I%d", n+1)
+		if !slices.ContainsFunc(found, func(f finding) bool { return slices.Contains(f.oracles, name) }) {
+			blind = append(blind, name)
+		}
+	}
+	return blind
 }
 
 // table prints what docs/proof.md holds.
