@@ -14,7 +14,8 @@
 //	    on after any interruption. A store that stands elsewhere is emptied first.
 //	R3  Only committed facts are read, and a target is a whole step: the last one at or before what was asked for.
 //	R4  States are compared at one seq, with one running hash, by a hash over their content.
-//	R5  Memory is bounded: so many partitions at once, each with its hot state, three fetches and one batch.
+//	R5  Memory is bounded: so many partitions at once, each with its hot state, three fetches and one batch. A what-if
+//	    grows with users: grants, claims, whose verdicts differ; and holds the shares of 50 hours.
 //	R6  What-if: while the verdicts on a user's events are what they were, what Redis said then stands, by the outcome of the fact.
 //	    Other campaigns move the watermark as they did. With the campaign that was in force nothing differs.
 package replay

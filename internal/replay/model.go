@@ -10,18 +10,32 @@ import (
 // While a user's verdicts are what they were, what Redis said then stands (R6); once one differs, the model speaks.
 type model struct {
 	limit   admission.Limit
-	claims  map[int64]int64 // user -> chain, of the one campaign
-	shares  map[shareKey]int32
+	claims  map[int64]int64    // user -> chain, of the one campaign
+	shares  map[shareKey]int32 // counted since turnedMS
+	older   map[shareKey]int32 // and in the turn before
 	touched map[int64]struct{}
+
+	turnedMS int64 // append time
 }
+
+// turnMS is how long a share bucket lives in Redis after its first share. Here one lives until two turns have ended, so that memory is
+// bounded by the shares of 50 hours (R5).
+const turnMS = 25 * 60 * 60 * 1000
 
 type shareKey struct{ user, bucket int64 }
 
 func newModel(limit admission.Limit) model {
-	return model{limit: limit, claims: map[int64]int64{}, shares: map[shareKey]int32{}, touched: map[int64]struct{}{}}
+	return model{limit: limit, claims: map[int64]int64{}, shares: map[shareKey]int32{}, older: map[shareKey]int32{}, touched: map[int64]struct{}{}}
 }
 
 func (m *model) touch(user int64) { m.touched[user] = struct{}{} }
+
+// at tells that everything below this append time is judged.
+func (m *model) at(appendMS int64) {
+	if appendMS-m.turnedMS >= turnMS {
+		m.older, m.shares, m.turnedMS = m.shares, map[shareKey]int32{}, appendMS
+	}
+}
 
 // answer is what Redis says of an event whose recorded fact is was.
 func (m *model) answer(ask projections.Ask, was *schemas.Fact, e *schemas.Event) (a projections.Answer) {
@@ -31,7 +45,7 @@ func (m *model) answer(ask projections.Ask, was *schemas.Fact, e *schemas.Event)
 	}
 	if ask&projections.AskShare != 0 {
 		if a.Share = then.Share; a.Share == projections.NotAsked {
-			a.Share = yes(m.shares[shareKey{e.User, m.limit.Bucket(e.TimeMS)}] < int32(m.limit.Count)) //nolint:gosec // a limit is small
+			a.Share = yes(m.counted(shareKey{e.User, m.limit.Bucket(e.TimeMS)}) < int32(m.limit.Count)) //nolint:gosec // a limit is small
 		}
 		if a.Share == projections.No {
 			return a // the claim is not asked for
@@ -92,5 +106,7 @@ func (m *model) kept(v *schemas.Verdict) {
 		m.share(v.User, v.TimeMS)
 	}
 }
+
+func (m *model) counted(k shareKey) int32 { return m.shares[k] + m.older[k] }
 
 func (m *model) share(user, timeMS int64) { m.shares[shareKey{user, m.limit.Bucket(timeMS)}]++ }

@@ -48,6 +48,28 @@ func TestModel(t *testing.T) {
 	want("another hour", m.answer(share, limited, event(schemas.EventShare, 1, 1000)), projections.Answer{Share: yes})
 }
 
+// TestModelForgets: share buckets of more than two turns ago are gone, and none that Redis would still have (R5).
+func TestModelForgets(t *testing.T) {
+	t.Parallel()
+	const hourMS, users = int64(60 * 60 * 1000), int64(10)
+	m := newModel(admission.Limit{Count: 5, WindowMS: hourMS})
+	for hour := range int64(24 * 40) {
+		now := 1e12 + hour*hourMS
+		m.at(now)
+		for user := range users {
+			m.share(user, now)
+		}
+		if n := len(m.shares) + len(m.older); int64(n) > 50*users {
+			t.Fatalf("hour %d: %d buckets of %d users are kept", hour, n, users)
+		}
+		for past := range min(hour+1, 25) {
+			if k := (shareKey{users - 1, m.limit.Bucket(now - past*hourMS)}); m.counted(k) != 1 {
+				t.Fatalf("hour %d: the share of %d hours ago is counted %d times", hour, past, m.counted(k))
+			}
+		}
+	}
+}
+
 // TestHeadOf: what is skipped undecoded is what Decode would say.
 func TestHeadOf(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,7 @@ func (w *WhatIf) earliest() *feed {
 
 // take judges the event at hand again.
 func (w *WhatIf) take(f *feed) error {
+	w.gate.at(f.timeMS)
 	was := &f.fact.Verdict
 	if was.Campaign != w.cfg.Campaign.ID {
 		w.report.OtherCampaigns++
