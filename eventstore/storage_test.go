@@ -184,7 +184,7 @@ func outcome(t *testing.T, fs *vfs.MemFS, past map[int]*version, newest *version
 	}
 	switch {
 	case errors.Is(err, ErrCorrupt):
-		throwAway(t, s, p, where)
+		throwAway(t, s, p, newest, where)
 		return "corrupt"
 	case err != nil:
 		t.Errorf("%s: %v", where, err)
@@ -198,8 +198,9 @@ func outcome(t *testing.T, fs *vfs.MemFS, past map[int]*version, newest *version
 	return "behind"
 }
 
-// throwAway throws the partition away: facts fill it again.
-func throwAway(t *testing.T, s *Store, p *Partition, where string) {
+// throwAway throws the partition away and fills it again as a restore from facts does: in batches that end where a step ends, up to the newest
+// version, which it must hold then, to the last key, after another open too. What the facts are is the pipeline's: here they are the version.
+func throwAway(t *testing.T, s *Store, p *Partition, newest *version, where string) {
 	t.Helper()
 	if p != nil {
 		_ = p.Close() // what it could still say does not matter
@@ -210,7 +211,33 @@ func throwAway(t *testing.T, s *Store, p *Partition, where string) {
 	if p = mustPartition(t, s, 2); p.Last() != (Boundary{}) {
 		t.Fatalf("%s: after Discard: %+v", where, p.Last())
 	}
-	commit(t, p, 1, true)
+	want := newest.clone()
+	want.entries, want.nodes = nil, want.last.Seq
+	keys, seqs := slices.Sorted(maps.Keys(want.keys)), slices.Sorted(maps.Keys(want.bounds))
+	for i, seq := range seqs {
+		b := p.Begin()
+		for _, key := range keys[i*len(keys)/len(seqs) : (i+1)*len(keys)/len(seqs)] {
+			b.Set(0x40, []byte(key), []byte(want.keys[key]))
+		}
+		b.Set(0x41, []byte(versionKey), fmt.Append(nil, want.n))
+		at := Boundary{Seq: seq, Hash: want.bounds[seq]}
+		if seq == want.last.Seq {
+			at = want.last
+		}
+		b.Boundary(at)
+		if err := b.CommitRestored(); err != nil {
+			t.Fatalf("%s: restore to seq %d: %v", where, seq, err)
+		}
+	}
+	for range 2 {
+		if _, err := sameAs(p, map[int]*version{want.n: want}); err != nil {
+			t.Fatalf("%s: restored: %v", where, err)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		p = mustPartition(t, s, 2)
+	}
 }
 
 // sameAs finds the version that a partition says it holds, and holds it to every key, entry and boundary of it.
