@@ -14,14 +14,14 @@ import (
 	"hongbao/schemas"
 )
 
-// TestReplayRights: a principal with READ on hongbao.facts and nothing else can replay, and one without is refused.
+// TestReplayRights: a principal with READ on hongbao.facts and nothing else can replay, one with READ on invite.events as well can ask what if, and
+// whoever lacks a right is refused.
 func TestReplayRights(t *testing.T) {
 	t.Parallel()
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "admin", "pw"), kfake.User("PLAIN", "stranger", "pw"),
-		kfake.User("PLAIN", "reader", "pw", kfake.ACL{
-			Resource: kmsg.ACLResourceTypeTopic, Name: schemas.TopicFacts.String(), Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationRead, Allow: true,
-		}))
+		kfake.User("PLAIN", "reader", "pw", mayRead(schemas.TopicFacts)),
+		kfake.User("PLAIN", "both", "pw", mayRead(schemas.TopicFacts), mayRead(schemas.TopicEvents)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +51,18 @@ func TestReplayRights(t *testing.T) {
 	if got := s.replay("--into", filepath.Join(s.root, "into")); got.Facts != 1 || got.Partitions[5].Seq != 1 {
 		t.Errorf("the reader replayed %+v", got)
 	}
+	whatIf := []string{"replay", "events", "--campaign", s.file("campaign.yaml", whatIfBefore)}
+	s.refused("AUTHORIZATION_FAILED", whatIf...)
+	s.env = as("both")
+	var judged whatIfAnswer
+	s.must(&judged, whatIf...)
 	s.env = as("stranger")
+	s.refused("AUTHORIZATION_FAILED", whatIf...)
 	s.refused("AUTHORIZATION_FAILED", "replay", "--into", filepath.Join(s.root, "none"))
+}
+
+func mayRead(topic schemas.Topic) kfake.ACL {
+	return kfake.ACL{
+		Resource: kmsg.ACLResourceTypeTopic, Name: topic.String(), Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationRead, Allow: true,
+	}
 }
