@@ -315,6 +315,7 @@ func (s *site) takeover(ctx context.Context) error {
 	if !s.recovered(ctx) {
 		return fmt.Errorf("the second instance did not move every partition within %s", movePatience)
 	}
+	s.death.counted, s.death.open = false, false // what was under way when the instance died, the other one has settled
 	return nil
 }
 

@@ -135,6 +135,9 @@ func (t *tally) print(labels []crashpoint.Label, sites int, took time.Duration) 
 	if kills == 0 || counted == 0 || t.verifies == 0 || t.facts == 0 || len(t.alls["restart"])+len(t.alls["takeover"]) == 0 || t.longest == 0 {
 		errs = append(errs, errors.New("a figure is zero: nothing was proved"))
 	}
+	if sites >= 3 && t.two == 0 && t.o.only == "" { // every third site has two instances
+		errs = append(errs, fmt.Errorf("no kill of %d was at a site with two instances", kills))
+	}
 	if t.verifies < sites {
 		errs = append(errs, fmt.Errorf("verify was content at %d of %d sites", t.verifies, sites))
 	}
