@@ -48,8 +48,12 @@ func TestSim(t *testing.T) {
 		play(t, seed, nil, nil)
 	}
 	var drop []int
-	for word := range strings.SplitSeq(*flagDrop, ",") {
-		if n, err := strconv.Atoi(word); err == nil {
+	if *flagDrop != "" {
+		for word := range strings.SplitSeq(*flagDrop, ",") {
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatalf("-sim.drop %q: %q is not the index of a fault", *flagDrop, word)
+			}
 			drop = append(drop, n)
 		}
 	}

@@ -69,11 +69,6 @@ func (o *options) spread(ctx context.Context, fn func(*result)) {
 	wg.Wait()
 }
 
-// keptSeeds plays those that once found something.
-func (o *options) keptSeeds(ctx context.Context) []result {
-	return o.chunkOf(ctx, span{}, io.Discard, "-sim.kept")
-}
-
 // whole plays a row, going on behind a seed that ends its process.
 func (o *options) whole(ctx context.Context, s span) []result {
 	var all []result
@@ -100,11 +95,11 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 	var last tail
 	cmd.Stderr = &last
 	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil
+	if err == nil {
+		err = cmd.Start()
 	}
-	if err := cmd.Start(); err != nil {
-		return nil
+	if err != nil {
+		return []result{{Seed: s.first, Violations: []string{fmt.Sprintf("crash: start the simulation: %v", err)}}}
 	}
 	guard := watch(cmd.Process, o.seedMax)
 	defer guard.stop()
