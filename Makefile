@@ -111,11 +111,12 @@ bench: ## The benchmarks of the Go packages; `hongbao bench` measures the whole 
 lint: lint-go lint-proto lint-shell ## All linters: Go, module file, schemas, generated code, scripts
 
 .PHONY: lint-go
-lint-go: $(GOLANGCI) ## golangci-lint (which runs gofmt too) with and without the tag real, and the simulation; go.mod tidy
+lint-go: $(GOLANGCI) ## golangci-lint (which runs gofmt too) with and without the tags real, crashpoints and mutants, and the simulation; go.mod tidy
 	$(GOLANGCI) config verify
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) run --build-tags real ./...
 	$(GOLANGCI) run --build-tags synctests ./internal/sim/...
+	$(GOLANGCI) run --build-tags crashpoints,mutants ./...
 	$(GO) mod tidy -diff
 
 .PHONY: lint-proto
