@@ -182,7 +182,7 @@ func startRedisServer(t testing.TB) string {
 	_, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 	if err := cmd.Start(); err != nil {
-		t.Skipf("a Redis that the test may empty is needed: %v", err)
+		t.Fatalf("real parts are asked for, and a Redis that the test may empty is needed: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -192,8 +192,17 @@ func startRedisServer(t testing.TB) string {
 	defer func() { _ = client.Close() }()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for client.Ping(t.Context()).Err() != nil {
-		<-tick.C
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	for {
+		err := client.Ping(ctx).Err()
+		if err == nil {
+			return address
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("redis-server at %s does not answer within %s: %v", address, patience, err)
+		}
 	}
-	return address
 }

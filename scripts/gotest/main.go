@@ -1,5 +1,5 @@
 // Command gotest runs `go test -json` with its own arguments, prints one line a
-// package and the whole output of what failed, and ends with one line of counts:
+// package, one a skipped test with its reason, and the whole output of what failed, and ends with one line of counts:
 //
 //	214 passed, 0 failed, 3 skipped
 //
@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -108,11 +109,26 @@ func (t *tally) endTest(e event) {
 		t.passed++
 	case "skip":
 		t.skipped++
+		fmt.Fprintf(t.out, "skip  %s %s: %s\n", e.Package, e.Test, reason(text))
 	case "fail":
 		t.failed++
 		t.failedIn[e.Package]++
 		fmt.Fprint(t.out, text)
 	}
+}
+
+// place is where a test said something, as package testing writes it.
+var place = regexp.MustCompile(`^\s*\w+\.go:\d+: `)
+
+// reason is what a skipped test said last, in one line.
+func reason(text string) string {
+	said := "no reason given"
+	for line := range strings.Lines(text) {
+		if at := place.FindString(line); at != "" {
+			said = strings.TrimSpace(line[len(at):])
+		}
+	}
+	return said
 }
 
 func (t *tally) endPackage(e event) {

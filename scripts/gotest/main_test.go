@@ -17,11 +17,14 @@ func TestTally(t *testing.T) {
 			events: `{"Action":"output","Package":"p","Test":"TestA","Output":"quiet\n"}
 {"Action":"pass","Package":"p","Test":"TestA/one"}
 {"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:7: no cascades here\n"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"--- SKIP: TestB (0.00s)\n"}
 {"Action":"skip","Package":"p","Test":"TestB"}
+{"Action":"skip","Package":"p","Test":"TestC"}
 {"Action":"pass","Package":"p","Elapsed":0.5}
 `,
-			summary: "2 passed, 0 failed, 1 skipped",
-			shows:   []string{"ok    p  0.50s\n"},
+			summary: "2 passed, 0 failed, 2 skipped",
+			shows:   []string{"ok    p  0.50s\n", "skip  p TestB: no cascades here\n", "skip  p TestC: no reason given\n"},
 			hides:   []string{"quiet"},
 		},
 		"a failed test shows its output": {
