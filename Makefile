@@ -62,9 +62,11 @@ race: ## The same tests under the race detector
 	$(GOTEST) -race -run '$(RUN)' $(PKGS)
 
 .PHONY: test-real
-# One package after the other: they share one Redis, which some of them empty.
-test-real: ## The end-to-end tests on a real Kafka and a real Redis, started and stopped here
-	scripts/with-real $(GOTEST) -count=1 -p 1 -tags real -run '$(RUN)' $(PKGS)
+# First, with no Redis named, those that start redis-servers of their own: to restart, fail over and give an ACL to. Then one package after the
+# other: they share one Redis, which some of them empty.
+test-real: ## The tests on a real Kafka and a real Redis, started and stopped here; failover, restart and ACL on redis-servers of their own
+	own=0; $(if $(filter ./...,$(PKGS)),env -u HONGBAO_TEST_REDIS -u REDIS_ADDR $(GOTEST) -count=1 -tags real -run '$(RUN)' ./fsm ./internal/admission || own=$$?;) \
+	scripts/with-real $(GOTEST) -count=1 -p 1 -tags real -run '$(RUN)' $(PKGS) && exit $$own
 
 .PHONY: proof
 proof: ## Simulation, kills, planted bugs, storage, fuzzing, whole processes, and one summary: some 50 minutes; PARTS='mutants storage' are some of it
