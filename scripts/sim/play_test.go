@@ -68,7 +68,7 @@ func says(t *testing.T, violation string) *options {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ violation, mutant, says, fails string }{
-		"caught":             {`"crash: x","I3: y"`, "old-member-kept", "caught by I3 at seed 1, after 1 seeds", ""},
+		"caught":             {`"crash: x","I3: y"`, "old-member-kept", "caught by I3 at seed 1, after 1 seeds", "seed 1: I3: y"},
 		"never seen":         {``, "old-member-kept", "4 schedules", "was not caught"},
 		"a crash is no eye":  {`"crash: x"`, "old-member-kept", "4 schedules", "4 of which ended in a crash"},
 		"nothing is planted": {`"I3: y"`, "", "caught by I3", "seed 1: I3: y"},
