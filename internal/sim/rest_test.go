@@ -8,14 +8,6 @@ import (
 	"hongbao/schemas"
 )
 
-// checkLeft is I8 while the processes still run: what they do ends its transactions, the broker's time-out does not have to. (Behind the
-// stop, timeOut waits for longer than a leak lasts.)
-func (s *sim) checkLeft() {
-	for id, since := range s.watch.left() {
-		s.fail("I8", "%s promised offsets %v ago and has not ended that transaction, nor begun again", id, since)
-	}
-}
-
 // timeOut gives the broker the time to end what a process left open that stopped while a lane of it was closing its client: a
 // transaction of offsets alone, refused, which nobody would have ended before its time-out (8 s).
 func (s *sim) timeOut() {

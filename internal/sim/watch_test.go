@@ -18,14 +18,7 @@ type watcher struct {
 	commits   []commit            // in the order in which the broker was asked to commit them
 	committed [partitions]int64
 	count     map[string]map[int16]int // requests by client and kind
-	begun     map[string]begun         // by transactional id: the first promise of a transaction that nobody has asked to end
 	outside   []commit                 // offsets committed outside a transaction
-}
-
-// begun says whose transaction it is, and since when.
-type begun struct {
-	by *link
-	at time.Time
 }
 
 // commit is one partition's offset in one transaction.
@@ -38,7 +31,7 @@ type commit struct {
 }
 
 func newWatcher(s *sim) *watcher {
-	return &watcher{s: s, promised: map[string][]commit{}, begun: map[string]begun{}, count: map[string]map[int16]int{}}
+	return &watcher{s: s, promised: map[string][]commit{}, count: map[string]map[int16]int{}}
 }
 
 // seqs are the seqs that the broker has been asked to commit so far, by partition.
@@ -82,9 +75,7 @@ func (w *watcher) request(l *link, c *conn, frame []byte) fate {
 	}
 	switch kmsg.Key(key) {
 	case kmsg.TxnOffsetCommit:
-		w.promise(l, parse(frame).(*kmsg.TxnOffsetCommitRequest))
-	case kmsg.InitProducerID:
-		w.again(parse(frame).(*kmsg.InitProducerIDRequest))
+		w.promise(parse(frame).(*kmsg.TxnOffsetCommitRequest))
 	case kmsg.EndTxn:
 		w.end(parse(frame).(*kmsg.EndTxnRequest))
 	case kmsg.OffsetCommit:
@@ -106,37 +97,9 @@ func (w *watcher) beats() (n int) {
 	return n
 }
 
-// again notes that a transactional id begins anew, which ends what was open under it.
-func (w *watcher) again(r *kmsg.InitProducerIDRequest) {
+func (w *watcher) promise(r *kmsg.TxnOffsetCommitRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if r.TransactionalID != nil {
-		delete(w.begun, *r.TransactionalID)
-	}
-}
-
-// left are the transactions that processes which still run have begun and neither asked to end nor begun anew, with their age. It asks
-// the broker nothing: a request more while the processes run costs some seeds their trace.
-func (w *watcher) left() map[string]time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := map[string]time.Duration{}
-	for _, i := range w.s.fleet {
-		for id, b := range w.begun {
-			if i.running() && i.life.link == b.by {
-				out[id] = time.Since(b.at)
-			}
-		}
-	}
-	return out
-}
-
-func (w *watcher) promise(l *link, r *kmsg.TxnOffsetCommitRequest) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, ok := w.begun[r.TransactionalID]; !ok {
-		w.begun[r.TransactionalID] = begun{l, time.Now()}
-	}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			c := commit{partition: p.Partition, offset: p.Offset, producer: r.ProducerID, epoch: r.ProducerEpoch}
@@ -163,7 +126,6 @@ func (w *watcher) end(r *kmsg.EndTxnRequest) {
 		}
 	}
 	delete(w.promised, r.TransactionalID)
-	delete(w.begun, r.TransactionalID)
 }
 
 // plain sees offsets that no transaction carries: hongbao must never send them.
