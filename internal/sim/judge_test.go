@@ -54,13 +54,7 @@ func (s *sim) checkVerify(l *logs) {
 // aborted, nothing twice, nothing skipped, in order.
 func (s *sim) checkReader(l *logs) {
 	for range 20 {
-		n := 0
-		for t := range l.committed {
-			for p := range l.committed[t] {
-				n += len(l.committed[t][p])
-			}
-		}
-		if s.reader.records() >= n {
+		if s.reader.has(l) {
 			break
 		}
 		s.pause(500 * time.Millisecond)
