@@ -4,6 +4,9 @@ package sim
 
 import "time"
 
+// inputsMin is how many inputs a seed sends at least: one with fewer is a fault of the simulation.
+const inputsMin = 200
+
 // act sends the inputs in bursts while the faults are made.
 func (s *sim) act() {
 	const bursts = 12
@@ -17,6 +20,9 @@ func (s *sim) act() {
 		}
 	}
 	wait()
+	if n := s.result.Events; n < inputsMin {
+		s.fail("the simulation", "%d inputs were sent, at least %d are wanted", n, inputsMin)
+	}
 	s.heal()
 }
 

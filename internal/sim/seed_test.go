@@ -76,8 +76,9 @@ type result struct {
 	Hits       map[string]int `json:"hits"`    // faults that hit, by kind
 	Reached    map[string]int `json:"reached"` // what was covered
 	Simulated  time.Duration  `json:"simulated"`
-	Events     int            `json:"events"`
-	Faults     []fault        `json:"faults"` // the schedule
+	Instances  int            `json:"instances"` // that began
+	Events     int            `json:"events"`    // inputs sent, of all kinds
+	Faults     []fault        `json:"faults"`    // the schedule
 }
 
 // play runs one seed in a bubble of its own.
@@ -110,7 +111,7 @@ func newSim(t *testing.T, seed uint64, drop []int, verbose io.Writer) *sim {
 	s.said = map[string]int{}
 	s.result = result{Seed: seed, Hits: map[string]int{}, Reached: map[string]int{}}
 	s.plan = draw(seed, drop)
-	s.result.Faults = s.plan.Faults
+	s.result.Faults, s.result.Instances = s.plan.Faults, s.plan.Instances
 	burn(seed)
 	return s
 }

@@ -23,6 +23,7 @@ type result struct {
 	Hits       map[string]int
 	Reached    map[string]int
 	Simulated  time.Duration
+	Instances  int
 	Events     int
 	Faults     []json.RawMessage
 }

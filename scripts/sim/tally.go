@@ -11,15 +11,18 @@ import (
 
 // tally sums up results.
 type tally struct {
-	seeds, events, hits, violations int
-	simulated                       time.Duration
-	byKind, reached                 map[string]int
+	seeds, several, events, hits, violations int // several: seeds that began with more than one instance
+	simulated                                time.Duration
+	byKind, reached                          map[string]int
 }
 
 func newTally() *tally { return &tally{byKind: map[string]int{}, reached: map[string]int{}} }
 
 func (t *tally) add(r *result) {
 	t.seeds++
+	if r.Instances > 1 {
+		t.several++
+	}
 	t.events += r.Events
 	t.violations += len(r.Violations)
 	t.simulated += r.Simulated
@@ -42,9 +45,15 @@ func (t *tally) print(out io.Writer, took time.Duration) {
 			fmt.Fprintf(out, "  %7d  %s\n", m.of[k], k)
 		}
 	}
+	fmt.Fprintf(out, "seeds with more than one instance: %.1f %%\n", t.severalPercent())
 	fmt.Fprintf(out, "%d schedules, %d inputs, %d faults that hit of %d kinds, %d violations; %s simulated in %s, %.0f seeds a minute\n",
 		t.seeds, t.events, t.hits, len(t.byKind), t.violations, t.simulated.Round(time.Second), took.Round(time.Second), float64(t.seeds)/took.Minutes())
 }
+
+// severalMin is how many of a hundred seeds have more than one instance at least: half of them are drawn so.
+const severalMin = 45
+
+func (t *tally) severalPercent() float64 { return 100 * float64(t.several) / float64(max(1, t.seeds)) }
 
 // coverageFrom is the number of seeds from which everything wanted must have been reached.
 const coverageFrom = 1000
@@ -153,6 +162,9 @@ func (t *tally) missing(seeds int) []string {
 		if t.reached[w] == 0 {
 			out = append(out, w)
 		}
+	}
+	if t.severalPercent() < severalMin {
+		out = append(out, fmt.Sprintf("more than one instance in %d %% of the seeds", severalMin))
 	}
 	if seeds < faultsFrom {
 		return out

@@ -11,6 +11,7 @@ func TestMissing(t *testing.T) {
 	t.Parallel()
 	full := func() *tally {
 		all := newTally()
+		all.seeds, all.several = 100, severalMin
 		for _, w := range wanted {
 			all.reached[w] = 1
 		}
@@ -26,15 +27,17 @@ func TestMissing(t *testing.T) {
 	if got := full().missing(faultsFrom); len(got) > 0 {
 		t.Errorf("nothing is missing, and %q is", got)
 	}
+	const few = "more than one instance in 45 % of the seeds"
 	one := full()
 	delete(one.reached, "rule X7")
+	one.several--
 	delete(one.byKind, "redis slow")
 	delete(one.byKind, "slow answer Fetch")
 	delete(one.byKind, "cut before EndTxn")
-	if got, want := one.missing(faultsFrom), []string{"rule X7", "fault slow answer ", "fault redis slow", "fault cut before EndTxn"}; !slices.Equal(got, want) {
+	if got, want := one.missing(faultsFrom), []string{"rule X7", few, "fault slow answer ", "fault redis slow", "fault cut before EndTxn"}; !slices.Equal(got, want) {
 		t.Errorf("missing %q, want %q", got, want)
 	}
-	if got, want := one.missing(faultsFrom-1), []string{"rule X7"}; !slices.Equal(got, want) {
+	if got, want := one.missing(faultsFrom-1), []string{"rule X7", few}; !slices.Equal(got, want) {
 		t.Errorf("of few seeds %q is missing, want %q", got, want)
 	}
 }
