@@ -2,17 +2,17 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"syscall"
 	"time"
 
 	"hongbao/internal/mutant"
@@ -23,10 +23,14 @@ type finding struct {
 	oracle   string   // that saw it first; empty: none
 	oracles  []string // all that saw it, in that seed
 	sentence string
-	seeds    int // played, the one that saw it included
-	crashed  int // of them ended by a crash, by standing still or by their memory
+	seeds    int  // played from 1 on; the last one saw it
+	failed   int  // of them
+	replayed bool // that seed alone, in a process of its own, is seen by the same oracle
 	took     time.Duration
 }
+
+// caught says that an oracle saw it in a seed that replays.
+func (f *finding) caught() bool { return f.oracle != "" && f.replayed }
 
 func (f *finding) seen() string {
 	if f.oracle == "" {
@@ -36,132 +40,106 @@ func (f *finding) seen() string {
 }
 
 func (f *finding) needed() string {
-	s := strconv.Itoa(f.seeds)
-	if f.oracle == "" {
+	s, crashed := strconv.Itoa(f.seeds), f.failed
+	switch {
+	case f.oracle == "":
 		s = "not caught in " + s
+	case !f.replayed:
+		s, crashed = s+" (does not replay)", crashed-1
+	default:
+		crashed--
 	}
-	if f.crashed > 0 {
-		s += fmt.Sprintf(" (%d crashed)", f.crashed)
+	if crashed > 0 {
+		s += fmt.Sprintf(" (%d crashed)", crashed)
 	}
 	return s
 }
 
-// Bounds of one seed. It takes a fraction of a second and some 100 MB; a planted bug may make it go on for ever, without a garbage collector.
-const (
-	stuckAfter = 30 * time.Second
-	memoryMax  = 2 << 30
-	lookEvery  = 50 * time.Millisecond
-	chunk      = 50 // seeds of one process
-)
-
-// named is a violation that an oracle names.
-var named = regexp.MustCompile(`^I([1-9]|10): `)
-
-// catch plays seeds from 1 on until an oracle fails, with a planted bug or with none.
-func (o *options) catch(ctx context.Context, name mutant.Name, focus string, seeds int) (f finding) {
+// catch plays seeds from 1 on until an oracle fails, with a planted bug or with none, and the seed that it failed in once more.
+func (o *options) catch(ctx context.Context, name mutant.Name, focus string, seeds int) finding {
 	began := time.Now()
-	for f.oracle == "" && f.seeds < seeds && ctx.Err() == nil {
-		o.play(ctx, name, focus, &f, min(chunk, seeds-f.seeds))
+	f := o.search(ctx, name, focus, 1, seeds)
+	if f.oracle != "" && ctx.Err() == nil {
+		again := o.search(ctx, name, focus, f.seeds, 1)
+		f.replayed = again.oracle == f.oracle
 	}
 	f.took = time.Since(began)
 	return f
 }
 
-// play runs the binary once, over a row of seeds.
-func (o *options) play(ctx context.Context, name mutant.Name, focus string, f *finding, n int) {
-	cmd := exec.CommandContext(ctx, o.binary, "-test.run", "^TestSim$", "-test.timeout", "0", "-sim.json", //nolint:gosec // made by us
-		"-sim.seed", strconv.Itoa(f.seeds+1), "-sim.seeds", strconv.Itoa(n), "-sim.focus", focus)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOMEMLIMIT=1500MiB", "HONGBAO_MUTANT="+string(name))
-	cmd.Dir = o.dir
+// search is what `make sim ARGS=-stop` does.
+func (o *options) search(ctx context.Context, name mutant.Name, focus string, first, seeds int) (f finding) {
+	args := []string{"-built", "-dir", o.dir, "-focus", focus, "-first", strconv.Itoa(first), "-seeds", strconv.Itoa(seeds), "-procs", "1", "-stop"}
+	if name != "" {
+		args = append(args, "-mutant", string(name))
+	} else {
+		args = append(args, "-tags", tag)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(o.dir, "sim"), args...)    //nolint:gosec // made by us
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it has a process to end
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Stderr = io.Discard // a failure is in what it prints as well
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
 		f.sentence = err.Error()
-		f.seeds, f.crashed = f.seeds+n, f.crashed+n
-		return
+		return f
 	}
-	var last atomic.Int64
-	last.Store(time.Now().UnixNano())
-	done := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		watch(cmd.Process, &last, done)
-	}()
-	played := 0
-	for lines := bufio.NewReader(stdout); f.oracle == ""; {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			break
-		}
-		if r, ok := bytes.CutPrefix(line, []byte("result ")); ok {
-			last.Store(time.Now().UnixNano())
-			played++
-			f.judge(r)
-		}
-	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	close(done)
-	<-watched
-	if f.oracle == "" && played < n && ctx.Err() == nil {
-		f.seeds, f.crashed = f.seeds+1, f.crashed+1
-	}
+	f.read(stdout)
+	_ = cmd.Wait() // an error where a seed failed
+	return f
 }
 
-// judge counts a seed and looks for a violation with the name of an oracle.
-func (f *finding) judge(text []byte) {
-	f.seeds++
-	var r struct {
-		Violations []string `json:"Violations"` //nolint:tagliatelle // as the simulation prints it
-	}
-	if json.Unmarshal(text, &r) != nil {
-		f.crashed++
-		return
-	}
-	for _, v := range r.Violations {
-		if !named.MatchString(v) {
-			continue
+// What scripts/sim prints.
+var (
+	failing = regexp.MustCompile(`^seed \d+: `)
+	named   = regexp.MustCompile(`^(?:seed \d+:|    ) (I(?:[1-9]|10)): (.*)`)
+	caught  = regexp.MustCompile(`^caught by (I\d+) at seed \d+, after (\d+) seeds`)
+	ended   = regexp.MustCompile(`^(\d+) schedules, `)
+)
+
+// read takes what a search came to. The oracles that it names are those of the seed that ended it: another seed that failed is one that none saw.
+func (f *finding) read(stdout io.Reader) {
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		line := lines.Text()
+		if failing.MatchString(line) {
+			f.failed++
 		}
-		oracle, sentence, _ := strings.Cut(v, ": ")
-		if f.oracle == "" {
-			f.oracle, f.sentence = oracle, sentence
+		if m := named.FindStringSubmatch(line); m != nil {
+			if len(f.oracles) == 0 {
+				f.sentence = m[2]
+			}
+			if !slices.Contains(f.oracles, m[1]) {
+				f.oracles = append(f.oracles, m[1])
+			}
 		}
-		if !slices.Contains(f.oracles, oracle) {
-			f.oracles = append(f.oracles, oracle)
+		if m := caught.FindStringSubmatch(line); m != nil {
+			f.oracle = m[1]
+			f.seeds, _ = strconv.Atoi(m[2])
+		}
+		if m := ended.FindStringSubmatch(line); m != nil {
+			f.seeds, _ = strconv.Atoi(m[1])
 		}
 	}
 }
 
-// watch ends a process whose seed takes too long or too much memory.
-func watch(p *os.Process, last *atomic.Int64, done <-chan struct{}) {
-	t := time.NewTicker(lookEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-t.C:
-		}
-		if time.Since(time.Unix(0, last.Load())) > stuckAfter || resident(p.Pid) > memoryMax {
-			_ = p.Kill()
-			return
-		}
-	}
-}
+// tag has all planted bugs built in.
+const tag = "mutants"
 
-// resident is a process's memory in bytes, 0 where the system does not tell.
-func resident(pid int) int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)) //nolint:gosec // a number makes no path
-	if err != nil {
-		return 0
+// build makes the simulation with all planted bugs in it, and the program that plays it.
+func (o *options) build(ctx context.Context) error {
+	program := filepath.Join(o.dir, "sim")
+	for _, words := range [][]string{
+		{"go", "build", "-o", program, "./scripts/sim"},
+		{program, "-build", "-tags", tag, "-dir", o.dir},
+	} {
+		cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the arguments are the caller's own
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("build the simulation: %w", err)
+		}
 	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize())
+	return nil
 }

@@ -76,15 +76,13 @@ func (o *options) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tags := strings.Join(strings.Fields("synctests "+strings.ReplaceAll(o.tags, ",", " ")), ",")
-	o.binary = filepath.Join(o.dir, "sim-"+strings.ReplaceAll(tags, ",", "-")+".test")
 	//nolint:gosec // the arguments are the caller's own
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-tags", tags, "-overlay", overlay, "-o", o.binary, "./internal/sim")
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-tags", o.tags, "-overlay", overlay, "-o", o.binary, "./internal/sim")
 	// Without cgo Pebble takes its memory from Go: a call of C may hand the processor to another thread, and the order of goroutines with it.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build the simulation with tags %s: %w", tags, err)
+		return fmt.Errorf("build the simulation with tags %s: %w", o.tags, err)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type options struct {
 	stop     bool
 	coverage bool
 	only     bool // build
+	built    bool // by another of these processes
 	focus    string
 	mutant   string
 	log      bool
@@ -73,6 +74,7 @@ func parse(args []string) (*options, error) {
 	fs.IntVar(&o.chunk, "chunk", 0, "seeds of one process; 0: 50, or 400 where nobody waits for the first that fails")
 	fs.StringVar(&o.tags, "tags", "", "further build tags, of planted bugs")
 	fs.BoolVar(&o.only, "build", false, "build the binary and play nothing")
+	fs.BoolVar(&o.built, "built", false, "play the binary that -build made with the same tags")
 	fs.StringVar(&o.focus, "focus", "", "one kind of trouble in place of the common draw (internal/sim/focus_test.go)")
 	fs.StringVar(&o.mutant, "mutant", "", "a planted bug (internal/mutant), under its own focus unless -focus says another")
 	fs.BoolVar(&o.twice, "twice", false, "run each seed twice and compare the traces")
@@ -99,9 +101,11 @@ func parse(args []string) (*options, error) {
 			o.chunk = chunkMax
 		}
 	}
+	o.tags = strings.Join(strings.Fields("synctests "+strings.ReplaceAll(o.tags, ",", " ")), ",")
 	o.coverage = o.seeds >= coverageFrom && !o.stop && !o.twice && o.focus == "" && o.mutant == ""
 	var err error
 	o.dir, err = filepath.Abs(o.dir)
+	o.binary = filepath.Join(o.dir, "sim-"+strings.ReplaceAll(o.tags, ",", "-")+".test")
 	return o, err
 }
 
@@ -150,8 +154,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := o.build(ctx); err != nil {
-		return err
+	if !o.built {
+		if err := o.build(ctx); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.only:
@@ -206,7 +212,7 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		}
 		failed = append(failed, *r)
 		fmt.Fprintf(out, "seed %d: %s\n", r.Seed, strings.Join(r.Violations, "\n     "))
-		if o.stop && seenBy(r) != "" {
+		if o.over(r) {
 			cancel()
 		}
 	}
@@ -214,7 +220,7 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		judge(&r)
 	}
 	o.spread(ctx, judge)
-	if n := len(failed); o.stop && n > 0 && seenBy(&failed[n-1]) != "" {
+	if n := len(failed); n > 0 && o.over(&failed[n-1]) {
 		return o.caught(&failed[n-1], t.seeds, out)
 	}
 	t.print(out, time.Since(began))
@@ -247,6 +253,9 @@ func seenBy(r *result) string {
 	}
 	return ""
 }
+
+// over says that this is what a search was for.
+func (o *options) over(r *result) bool { return o.stop && seenBy(r) != "" }
 
 // caught says which oracle ended a search. A violation is a failure, with a planted bug too: whoever plants one by hand wants to see red.
 func (o *options) caught(r *result, seeds int, out io.Writer) error {

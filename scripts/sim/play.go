@@ -76,7 +76,7 @@ func (o *options) whole(ctx context.Context, s span) []result {
 	for s.n > 0 && ctx.Err() == nil {
 		got := o.chunkOf(ctx, s, io.Discard)
 		all = append(all, got...)
-		if len(got) == 0 {
+		if len(got) == 0 || o.over(&got[len(got)-1]) {
 			break
 		}
 		s.first, s.n = s.first+uint64(len(got)), s.n-len(got)
@@ -84,7 +84,8 @@ func (o *options) whole(ctx context.Context, s span) []result {
 	return all
 }
 
-// chunkOf runs the binary once. A seed that ends the process, by a panic or by standing still, is a result as well, the last one.
+// chunkOf runs the binary once. A seed that ends the process, by a panic or by standing still, is a result as well, the last one. So is one that ends the
+// search: those behind it are not played.
 func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...string) []result {
 	args := append([]string{
 		"-test.run", "^TestSim$", "-test.timeout", "0", "-sim.json", "-sim.memory", strconv.Itoa(memoryMax), "-sim.seed", strconv.FormatUint(s.first, 10),
@@ -104,7 +105,12 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 	}
 	guard := watch(cmd.Process, o.seedMax)
 	defer guard.stop()
-	all, begun := read(stdout, guard, io.MultiWriter(&last, out))
+	all, begun := o.read(stdout, guard, io.MultiWriter(&last, out))
+	if n := len(all); n > 0 && o.over(&all[n-1]) {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return all
+	}
 	err = cmd.Wait()
 	if (len(all) < s.n || begun.Seed != 0) && ctx.Err() == nil {
 		if begun.Seed == 0 {
@@ -117,7 +123,7 @@ func (o *options) chunkOf(ctx context.Context, s span, out io.Writer, more ...st
 }
 
 // read takes what a process prints: results, the seed that it has begun without ending it, and the rest, which goes to out.
-func read(stdout io.Reader, guard *guard, out io.Writer) (all []result, begun result) {
+func (o *options) read(stdout io.Reader, guard *guard, out io.Writer) (all []result, begun result) {
 	lines := bufio.NewReader(stdout)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -129,7 +135,9 @@ func read(stdout io.Reader, guard *guard, out io.Writer) (all []result, begun re
 		case string(what) == "result" && json.Unmarshal(text, &one) == nil: //nolint:musttag // both ends are this program's own
 			guard.next()
 			all = append(all, one)
-			begun = result{}
+			if begun = (result{}); o.over(&one) {
+				return all, begun
+			}
 		default:
 			_, _ = out.Write(line)
 		}
