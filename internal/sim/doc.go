@@ -4,8 +4,10 @@
 // What lives here: the world, the faults, the inputs, and the oracles I1 to I10 that judge the logs afterwards. It is test code, behind the build tag
 // synctests, which franz-go needs in a bubble. Nothing of hongbao imports it.
 //
-// What must never live here: code of what is judged. The oracles read raw records with generated messages and their own arithmetic; where state is
-// compared with a fold of facts, both are hongbao's, and their equality is what counts.
+// What must never live here: code of what is judged. The oracles read raw records with generated messages and their own arithmetic. They share with what
+// they judge schemas (topics, partitioner, messages) and topiclog (where topics end, what the group has committed); I6 also eventstore, which opens the
+// directory that a worker left, and projections, which folds the facts from zero and hashes both states: their equality is what counts. That the fold
+// itself is right is for I1 to I5 and verify to say.
 //
 //	I1  each input has one verdict or one dead letter
 //	I2  coupon ids are unique, one coupon per reason; issued is within stock and budget

@@ -118,8 +118,9 @@ func (p *plan) drawMore() {
 	p.alone()
 }
 
-// alone keeps apart what may not meet: a partition that stops for good holds back everybody once Redis or the issuer has
-// forgotten, until every partition has spoken (X10), so no seed has both.
+// alone takes out of a schedule what may not meet a loss that stops a partition: any second loss, and all that makes Redis or the issuer forget or fall
+// silent. For what they have forgotten they want to hear from every partition before anybody is admitted or anything issued (X10); one that has stopped
+// says nothing, and the seed would stand still. For the same reason the loss comes after 4 s at the earliest: by then every partition has spoken once.
 func (p *plan) alone() {
 	loses := func(f fault) bool {
 		return slices.Contains([]string{"offsets lost", "facts lost", "truncated"}, f.Kind)
