@@ -272,6 +272,7 @@ func (m *member) prove(ctx context.Context, p int32) error {
 		case !isStaleLease(err) && !kerr.IsRetriable(err):
 			return err
 		}
+		m.log.Debug("the lease is not proved yet, the group is asked again", "rule", "X5b", "partition", p, "error", err)
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ type life struct {
 	link *link
 	disk *disk
 	x    *processor.Processor
+	gate *admission.Gate
 	stop context.CancelFunc
 	done chan struct{}
 	err  error
@@ -58,7 +59,8 @@ func (i *instance) begin() {
 	l.disk.dead = l.fatal
 	now := func() time.Time { return time.Now().Add(time.Duration(i.clock.Load())) }
 	rng := rand.New(rand.NewPCG(s.seed, uint64(i.lives)<<32|uint64(len(i.name))<<16|uint64(i.name[len(i.name)-1])))
-	gate, err := admission.New(admission.Config{
+	var err error
+	l.gate, err = admission.New(admission.Config{
 		Memory: s.redis, Prefix: "sim", Partitions: partitions, Poll: 500 * time.Millisecond, Now: now, Rand: rng, Logger: s.logOf(i.name),
 	})
 	s.must(err)
@@ -72,7 +74,7 @@ func (i *instance) begin() {
 			Fatal: l.fatal, Random: randomReader{rng}, Logger: s.logOf(i.name),
 		},
 		Projections: projections.Config{Campaigns: s.texts}, Campaigns: s.campaigns, CodeKeys: s.keys,
-		Gate: gate, Issuer: iss, Stock: iss, Limiter: s.limiter,
+		Gate: l.gate, Issuer: iss, Stock: iss, Limiter: s.limiter,
 		CheckpointEvery: 2 * time.Second, Now: now, Logger: s.logOf(i.name),
 	})
 	s.must(err)

@@ -15,8 +15,9 @@ import (
 type revokes struct {
 	s     *sim
 	mu    sync.Mutex
-	syncs map[sent]int16 // versions of the SyncGroup requests that wait for their answers
-	under map[string]int // requests that a process has sent since it was told
+	syncs map[sent]int16     // versions of the SyncGroup requests that wait for their answers
+	under map[string]int     // requests that a process has sent since it was told
+	goes  map[string][]int32 // what it has to give up
 	armed map[string]fault
 }
 
@@ -27,7 +28,7 @@ type sent struct {
 }
 
 func newRevokes(s *sim) *revokes {
-	return &revokes{s: s, syncs: map[sent]int16{}, under: map[string]int{}, armed: map[string]fault{}}
+	return &revokes{s: s, syncs: map[sent]int16{}, under: map[string]int{}, goes: map[string][]int32{}, armed: map[string]fault{}}
 }
 
 // killInRevoke lets another process join, and kills this one while it gives partitions up.
@@ -66,6 +67,22 @@ func (r *revokes) request(l *link, c *conn, key kmsg.Key, frame []byte) (killed 
 	return killed
 }
 
+// promise notes the offsets of a partition that is being given up: its tail is published first (X7).
+func (r *revokes) promise(l *link, req *kmsg.TxnOffsetCommitRequest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, revoking := r.under[l.name]; !revoking {
+		return
+	}
+	for _, t := range req.Topics {
+		if slices.ContainsFunc(t.Partitions, func(p kmsg.TxnOffsetCommitRequestTopicPartition) bool {
+			return slices.Contains(r.goes[l.name], p.Partition)
+		}) {
+			r.s.reach("rule X7")
+		}
+	}
+}
+
 // response sees what the group gives to a process.
 func (r *revokes) response(l *link, c *conn, frame []byte) {
 	r.mu.Lock()
@@ -86,8 +103,12 @@ func (r *revokes) response(l *link, c *conn, frame []byte) {
 		return
 	}
 	for _, i := range r.s.fleet {
-		if i.running() && i.life.link == l && slices.ContainsFunc(i.life.x.Status().Working, func(p int32) bool { return !gives(&given, p) }) {
-			r.under[l.name] = 0
+		if !i.running() || i.life.link != l {
+			continue
+		}
+		goes := slices.DeleteFunc(slices.Clone(i.life.x.Status().Working), func(p int32) bool { return gives(&given, p) })
+		if len(goes) > 0 {
+			r.under[l.name], r.goes[l.name] = 0, goes
 		}
 	}
 }

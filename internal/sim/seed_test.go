@@ -204,46 +204,6 @@ func (s *sim) tearDown() {
 	synctest.Wait()
 }
 
-// logOf is what a process logs: counted for what rules it shows, and shown where asked.
-func (s *sim) logOf(who string) *slog.Logger {
-	return slog.New(&counting{s: s, next: s.log.Handler()}).With("who", who)
-}
-
-// counting is a slog.Handler.
-type counting struct {
-	s    *sim
-	next slog.Handler
-}
-
-// Enabled is part of slog.Handler.
-func (c *counting) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
-
-// Handle is part of slog.Handler.
-func (c *counting) Handle(ctx context.Context, r slog.Record) error {
-	rule := ""
-	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "rule" {
-			rule = " " + a.Value.String()
-		}
-		return true
-	})
-	c.s.hitMu.Lock()
-	c.s.result.Reached["log"+rule+": "+r.Message]++
-	c.s.hitMu.Unlock()
-	if c.next.Enabled(ctx, r.Level) {
-		return c.next.Handle(ctx, r)
-	}
-	return nil
-}
-
-// WithAttrs is part of slog.Handler.
-func (c *counting) WithAttrs(as []slog.Attr) slog.Handler {
-	return &counting{s: c.s, next: c.next.WithAttrs(as)}
-}
-
-// WithGroup is part of slog.Handler.
-func (c *counting) WithGroup(string) slog.Handler { return c }
-
 // pause lets simulated time pass.
 func (s *sim) pause(d time.Duration) { time.Sleep(d) }
 

@@ -19,6 +19,8 @@ type watcher struct {
 	committed [partitions]int64
 	count     map[string]map[int16]int // requests by client and kind
 	outside   []commit                 // offsets committed outside a transaction
+	open      map[string]producer      // by transactional id, who has begun a transaction and not been told to end it
+	ended     map[string]producer      // the same, when the id was initialised again
 }
 
 // commit is one partition's offset in one transaction.
@@ -31,7 +33,7 @@ type commit struct {
 }
 
 func newWatcher(s *sim) *watcher {
-	return &watcher{s: s, promised: map[string][]commit{}, count: map[string]map[int16]int{}}
+	return &watcher{s: s, promised: map[string][]commit{}, count: map[string]map[int16]int{}, open: map[string]producer{}, ended: map[string]producer{}}
 }
 
 // seqs are the seqs that the broker has been asked to commit so far, by partition.
@@ -75,7 +77,11 @@ func (w *watcher) request(l *link, c *conn, frame []byte) fate {
 	}
 	switch kmsg.Key(key) {
 	case kmsg.TxnOffsetCommit:
-		w.promise(parse(frame).(*kmsg.TxnOffsetCommitRequest))
+		r := parse(frame).(*kmsg.TxnOffsetCommitRequest)
+		w.promise(r)
+		w.s.revokes.promise(l, r)
+	case kmsg.InitProducerID:
+		w.initialised(parse(frame).(*kmsg.InitProducerIDRequest))
 	case kmsg.EndTxn:
 		w.end(parse(frame).(*kmsg.EndTxnRequest))
 	case kmsg.OffsetCommit:
@@ -87,19 +93,27 @@ func (w *watcher) request(l *link, c *conn, frame []byte) fate {
 // ofHongbao says whether a process under test sends there, and none of the simulation's own clients.
 func ofHongbao(l *link) bool { return l.name != "tool" && l.name != "reader" && l.name != "judge" }
 
-// beats counts heartbeats of hongbao's processes.
-func (w *watcher) beats() (n int) {
+// initialised notes that a lane begins (X5a), or that another ends what it left (X5c): which of the two shows when somebody goes on under the id.
+func (w *watcher) initialised(r *kmsg.InitProducerIDRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, of := range w.count {
-		n += of[int16(kmsg.Heartbeat)]
+	if id := r.TransactionalID; id != nil {
+		if by, ok := w.open[*id]; ok {
+			w.ended[*id] = by
+		}
+		delete(w.open, *id)
 	}
-	return n
 }
 
 func (w *watcher) promise(r *kmsg.TxnOffsetCommitRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	by := producer{r.ProducerID, r.ProducerEpoch}
+	w.open[r.TransactionalID] = by
+	if before, ok := w.ended[r.TransactionalID]; ok && before != by { // the next life of that lane, which found its own transaction open
+		w.s.reach("rule X5a")
+		delete(w.ended, r.TransactionalID)
+	}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			c := commit{partition: p.Partition, offset: p.Offset, producer: r.ProducerID, epoch: r.ProducerEpoch}
@@ -126,6 +140,7 @@ func (w *watcher) end(r *kmsg.EndTxnRequest) {
 		}
 	}
 	delete(w.promised, r.TransactionalID)
+	delete(w.open, r.TransactionalID)
 }
 
 // plain sees offsets that no transaction carries: hongbao must never send them.

@@ -131,6 +131,7 @@ rule X1
 rule X2
 rule X3
 rule X4
+rule X5a
 rule X5b
 rule X5c
 rule X5d
