@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -77,6 +76,9 @@ func (x *Processor) now() time.Time { return x.cfg.Now() }
 // closed. Its error is nil, or says in a sentence why the process cannot go on.
 func (x *Processor) Run(ctx context.Context) (err error) {
 	if err := x.open(ctx); err != nil {
+		if errors.Is(err, ctx.Err()) {
+			err = nil // it was told to end while it began
+		}
 		return errors.Join(err, x.close())
 	}
 	defer func() { err = errors.Join(err, x.close()) }()
@@ -150,9 +152,9 @@ func (x *Processor) open(ctx context.Context) error {
 
 // findTopics sees that every topic is there with the partition count that the state was made for.
 func (x *Processor) findTopics(ctx context.Context) error {
-	found, err := kadm.NewClient(x.plain).ListTopics(ctx, x.routes.names[:]...)
+	found, err := x.topics.Describe(ctx)
 	if err != nil {
-		return fmt.Errorf("processor: list topics: %w", err)
+		return fmt.Errorf("processor: %w", err)
 	}
 	for _, name := range x.routes.names {
 		t := found[name]

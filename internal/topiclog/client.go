@@ -77,7 +77,7 @@ type Client struct {
 	leaders leaders
 }
 
-// Dial makes a client and asks the brokers once, so that a wrong address is an error here.
+// Dial makes a client and asks the brokers once, so that a wrong address is an error here: a refused connection is one at once.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("topiclog: client for %v: %w", cfg.Brokers, err)
 	}
-	if err := kc.Ping(ctx); err != nil {
+	if err := patiently(ctx, kgo.IsRetryableBrokerErr, kc.Ping); err != nil {
 		kc.Close()
 		return nil, fmt.Errorf("topiclog: no broker answers at %s: %w", strings.Join(cfg.Brokers, ","), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -122,8 +123,11 @@ func (f *fetcher) forward(ctx context.Context, pos int64) ([]*Record, int64, err
 	}
 }
 
+// passing says that what is wrong passes by itself: a leader that is being elected, an open transaction, a connection that was cut, a broker that
+// has answered before and is away.
 func passing(err error) bool {
-	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err)
+	dial, ok := errors.AsType[*net.OpError](err)
+	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || ok && dial.Op == "dial"
 }
 
 // cut drops what lies beyond the end of the span: a fetch returns whole batches.

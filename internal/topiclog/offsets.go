@@ -82,7 +82,7 @@ type Commit struct {
 	Metadata string
 }
 
-// settleMax is how long an unstable offset may take: a transaction times out after 10 s.
+// settleMax is how long what passes by itself may take: a transaction times out after 10 s.
 const settleMax = 20 * time.Second
 
 // CommittedOffsets reads what group committed for every partition of the topic, with
@@ -92,16 +92,25 @@ func (c *Client) CommittedOffsets(ctx context.Context, group string, t schemas.T
 	if err != nil {
 		return nil, err
 	}
+	var commits []Commit
+	err = patiently(ctx, passing, func(ctx context.Context) (err error) { // UNSTABLE_OFFSET_COMMIT is one of the codes that pass
+		commits, err = c.offsetFetch(ctx, group, c.Name(t), len(starts[t]))
+		return err
+	})
+	return commits, err
+}
+
+// patiently asks until there is no error, or one that does not pass by itself. It gives up after 20 s.
+func patiently(ctx context.Context, passes func(error) bool, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, settleMax)
 	defer cancel()
 	for {
-		commits, err := c.offsetFetch(ctx, group, c.Name(t), len(starts[t]))
-		// UNSTABLE_OFFSET_COMMIT is one of the retriable codes.
-		if err == nil || !kerr.IsRetriable(err) {
-			return commits, err
+		err := ask(ctx)
+		if err == nil || !passes(err) {
+			return err
 		}
-		if !wait(ctx, 5*time.Millisecond) {
-			return nil, fmt.Errorf("topiclog: committed offsets of group %s did not settle: %w", group, err)
+		if !wait(ctx, 10*time.Millisecond) {
+			return fmt.Errorf("%w, for as long as was waited (%v at most)", err, settleMax)
 		}
 	}
 }

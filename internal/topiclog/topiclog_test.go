@@ -425,6 +425,38 @@ func TestUnstableOffsetIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A broker that has no leader yet for a topic of ours, or lets go of the connection, is asked again; it does not lack the topic.
+func TestPassingErrorsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	cluster := kfake.MustCluster(kfake.NumBrokers(1))
+	defer cluster.Close()
+	topics(t, dial(t, Config{Brokers: cluster.ListenAddrs()}))
+	c := dial(t, Config{Brokers: cluster.ListenAddrs()}) // one that remembers nothing of them
+	asked := 0
+	cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		of := req.(*kmsg.MetadataRequest).Topics
+		if len(of) == 0 {
+			cluster.KeepControl()
+			return nil, nil, false
+		}
+		if asked++; asked > 2 {
+			return nil, nil, false
+		}
+		cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		for _, t := range of {
+			rt := kmsg.NewMetadataResponseTopic()
+			rt.Topic, rt.ErrorCode = t.Topic, kerr.LeaderNotAvailable.Code
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+	findings, err := c.Check(t.Context(), Options{Partitions: testPartitions})
+	if err != nil || len(findings) != 0 || asked < 3 {
+		t.Errorf("asked %d times, found %v, %v; want none when the leaders are there", asked, findings, err)
+	}
+}
+
 func TestErrorsNameWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	eachBroker(t, func(t *testing.T, cfg Config) {

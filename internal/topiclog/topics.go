@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"hongbao/schemas"
 )
 
 // Finding is one way in which a topic is not as it should be.
@@ -62,17 +63,13 @@ func (c *Client) Create(ctx context.Context, o Options) ([]string, error) {
 // visible waits until the brokers show new topics with their leaders: metadata follows the
 // creation after some milliseconds.
 func (c *Client) visible(ctx context.Context, names []string) error {
-	ctx, cancel := context.WithTimeout(ctx, settleMax)
-	defer cancel()
 	for _, name := range names {
-		for {
+		err := patiently(ctx, passing, func(ctx context.Context) error {
 			_, err := c.askLeaders(ctx, name)
-			if err == nil {
-				break
-			}
-			if !kerr.IsRetriable(err) || !wait(ctx, 10*time.Millisecond) {
-				return fmt.Errorf("topiclog: topic %s was created and does not show: %w", name, err)
-			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("topiclog: topic %s was created and does not show: %w", name, err)
 		}
 	}
 	return nil
@@ -84,25 +81,18 @@ func (c *Client) Check(ctx context.Context, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(layout))
-	for i, l := range layout {
-		names[i] = c.Name(l.Topic)
-	}
-	topics, err := c.adm.ListTopics(ctx, names...)
+	topics, err := c.Describe(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("topiclog: describe topics: %w", err)
+		return nil, err
 	}
 	var findings []Finding
-	present := names[:0]
+	present := make([]string, 0, len(layout))
 	for _, l := range layout {
 		name := c.Name(l.Topic)
 		d := topics[name]
-		if errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+		if d.Err != nil {
 			findings = append(findings, Finding{name, "existence", "missing", "created (hongbao topics create)"})
 			continue
-		}
-		if d.Err != nil {
-			return nil, fmt.Errorf("topiclog: describe topic %s: %w", name, d.Err)
 		}
 		findings = append(findings, l.shape(name, d)...)
 		present = append(present, name)
@@ -122,6 +112,33 @@ func (c *Client) Check(ctx context.Context, o Options) ([]Finding, error) {
 		findings = append(findings, more...)
 	}
 	return findings, nil
+}
+
+// Describe asks for the metadata of all topics, by name. A broker that is away for a moment, or elects leaders, is asked again for at most 20 s.
+// Err of a topic is nil, or says that the brokers know no such topic.
+func (c *Client) Describe(ctx context.Context) (topics kadm.TopicDetails, err error) {
+	err = patiently(ctx, passing, func(ctx context.Context) (err error) {
+		topics, err = c.describe(ctx)
+		return err
+	})
+	return topics, err
+}
+
+func (c *Client) describe(ctx context.Context) (kadm.TopicDetails, error) {
+	var names []string
+	for t := range schemas.Topics {
+		names = append(names, c.Name(t))
+	}
+	topics, err := c.adm.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("topiclog: describe topics: %w", err)
+	}
+	for _, name := range names {
+		if d := topics[name]; d.Err != nil && !errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+			return nil, fmt.Errorf("topiclog: describe topic %s: %w", name, d.Err)
+		}
+	}
+	return topics, nil
 }
 
 func (c *Client) layout(ctx context.Context, o Options) ([]TopicLayout, error) {
