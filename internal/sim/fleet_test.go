@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -188,6 +190,30 @@ func (s *sim) revive() {
 	}
 }
 
+// ends are the ways in which a process may end by itself, by what it says, and the faults that may lie behind each.
+var ends = []struct {
+	says   string
+	faults []string
+}{
+	{"no broker answers", []string{"broker restart"}},
+	{"X1: transactional id", []string{"fence", "directory doubled"}},
+}
+
+// checkEnd is I8 for a process that has ended by itself: with a sentence that a fault explains.
+func (s *sim) checkEnd(l *life) {
+	if l.err == nil || l.dead.Load() {
+		return
+	}
+	s.log.Error("a process ended", "who", l.of.name, "error", l.err)
+	for _, e := range ends {
+		if strings.Contains(l.err.Error(), e.says) && slices.ContainsFunc(e.faults, func(f string) bool { return s.result.Hits[f] > 0 }) {
+			s.reach("end " + e.says)
+			return
+		}
+	}
+	s.fail("I8", "%s has ended by itself: %v", l.of.name, l.err)
+}
+
 // stopped says that the process has a partition stopped that need not be.
 func (i *instance) stopped(s *sim) bool {
 	for _, stop := range i.life.x.Status().Stopped {
@@ -215,9 +241,7 @@ func (s *sim) stop() {
 	for _, i := range s.fleet {
 		for _, l := range i.past {
 			<-l.done
-			if l.err != nil && !l.dead.Load() {
-				s.log.Error("a process ended", "who", i.name, "error", l.err)
-			}
+			s.checkEnd(l)
 		}
 	}
 }

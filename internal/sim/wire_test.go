@@ -5,12 +5,12 @@ package sim
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -38,9 +38,10 @@ type fate struct {
 	slow    time.Duration // the answer waits
 }
 
+// What the net package says: a client tells what passes from what does not by the types of these errors.
 var (
-	errReset   = errors.New("connection reset by peer")
-	errRefused = errors.New("connection refused")
+	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 )
 
 // link is what one process has to the network. A process that is dead or paused has none that works, and what
@@ -94,7 +95,7 @@ func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
 		case <-t.C:
 		case <-ctx.Done():
 		}
-		return nil, fmt.Errorf("dial %s: %w", host, errRefused)
+		return nil, errRefused
 	}
 	there, back := newStream(), newStream()
 	client := &conn{link: l, in: back, out: there, client: true, marks: map[uint32]fate{}}
@@ -107,7 +108,7 @@ func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
 	case ln.conns <- server:
 		return client, nil
 	case <-ln.closed:
-		return nil, fmt.Errorf("dial %s: %w", host, errRefused)
+		return nil, errRefused
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
