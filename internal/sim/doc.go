@@ -18,7 +18,7 @@
 //	I7  each outbox entry is published once, in order
 //	I8  after the faults stop: no lag, no open transaction, LSO = end, within 60 s; nothing stopped without a cause, nobody else's transaction was ended
 //	I9  Redis and the issuer's memory and stock say what facts say, once reconciled
-//	I10 the issuer never heard of a coupon whose ISSUING was not committed; one effect per coupon id at most
+//	I10 at each call of the issuer the coupon is in ISSUING, in that round, by facts that the broker has said are committed; one effect per coupon id at most
 //
 // A partition that a fault must stop for good (X5d, X5f) is expected to stop loudly and alone, with nothing behind what it had committed when the fault
 // hit; by X5f what was decided before may follow. What it published before is judged by the same oracles, from what a subscriber had read where the

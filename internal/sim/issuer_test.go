@@ -29,7 +29,7 @@ type issuer struct {
 type asking struct {
 	key       fsm.Key
 	who       string
-	committed [partitions]int64 // seqs that Kafka had been asked to commit then
+	committed [partitions]int64 // seqs that Kafka had said are committed when the call was made
 }
 
 func newIssuer(s *sim) *issuer {
@@ -79,8 +79,9 @@ func (i *issuer) postpones(k fsm.Key) bool {
 
 // Issue is part of fsm.Issuer.
 func (p *issuerPort) Issue(ctx context.Context, requests []fsm.Request, results []fsm.Result) error {
+	committed := p.all.s.watch.seqs()
 	return p.call(ctx, results, "issue", func() error {
-		p.all.note(p.life.of.name, requests)
+		p.all.note(p.life.of.name, requests, committed)
 		var rest []fsm.Request
 		var at []int
 		for i := range requests {
@@ -130,10 +131,9 @@ func (i *issuer) refuse(k fsm.Key) {
 	i.never[k] = true
 }
 
-func (i *issuer) note(who string, requests []fsm.Request) {
+func (i *issuer) note(who string, requests []fsm.Request, committed [partitions]int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	committed := i.s.watch.seqs()
 	for k := range requests {
 		i.asked = append(i.asked, asking{key: requests[k].Key(), who: who, committed: committed})
 	}

@@ -21,12 +21,6 @@ type revokes struct {
 	armed map[string]fault
 }
 
-// sent is one request on its way.
-type sent struct {
-	c  *conn
-	id uint32
-}
-
 func newRevokes(s *sim) *revokes {
 	return &revokes{s: s, syncs: map[sent]int16{}, under: map[string]int{}, goes: map[string][]int32{}, armed: map[string]fault{}}
 }
@@ -87,19 +81,16 @@ func (r *revokes) promise(l *link, req *kmsg.TxnOffsetCommitRequest) {
 func (r *revokes) response(l *link, c *conn, frame []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := sent{c, binary.BigEndian.Uint32(frame[4:8])}
+	at := sent{c, answered(frame)}
 	version, ok := r.syncs[at]
 	if !ok {
 		return
 	}
 	delete(r.syncs, at)
 	answer := kmsg.NewPtrSyncGroupResponse()
-	body := frame[8:]
-	if answer.SetVersion(version); answer.IsFlexible() {
-		body = body[1:] // no tags in the header
-	}
+	answer.SetVersion(version)
 	var given kmsg.ConsumerMemberAssignment
-	if answer.ReadFrom(body) != nil || answer.ErrorCode != 0 || given.ReadFrom(answer.MemberAssignment) != nil {
+	if read(frame, answer) != nil || answer.ErrorCode != 0 || given.ReadFrom(answer.MemberAssignment) != nil {
 		return
 	}
 	for _, i := range r.s.fleet {

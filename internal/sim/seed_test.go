@@ -166,7 +166,7 @@ func (s *sim) run() {
 func (s *sim) build() {
 	s.net = newNetwork()
 	s.watch, s.revokes = newWatcher(s), newRevokes(s)
-	s.net.request, s.net.response = s.watch.request, s.revokes.response
+	s.net.request, s.net.response = s.watch.request, s.watch.response
 	var err error
 	s.faults = newFaults(s)
 	s.cluster, err = kfake.NewCluster(

@@ -10,13 +10,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// watcher reads what passes the wire: which offsets a transaction promised, and when it was asked to commit.
+// watcher reads what passes the wire, in both directions: which offsets a transaction promised, and what became of it.
 type watcher struct {
 	s         *sim
 	mu        sync.Mutex
-	promised  map[string][]commit // by transactional id, of the transaction that is open
-	commits   []commit            // in the order in which the broker was asked to commit them
-	committed [partitions]int64
+	asked     map[sent]kmsg.Request    // of the kinds whose answers count, until they come
+	promised  map[producer][]commit    // what the broker has taken, by transaction: each has an epoch of its own
+	commits   []commit                 // of the transactions that the broker was asked to commit; those whose answer got lost may have been
+	committed [partitions]int64        // seqs that the broker has said are committed
 	count     map[string]map[int16]int // requests by client and kind
 	outside   []commit                 // offsets committed outside a transaction
 	open      map[string]producer      // by transactional id, who has begun a transaction and not been told to end it
@@ -33,10 +34,13 @@ type commit struct {
 }
 
 func newWatcher(s *sim) *watcher {
-	return &watcher{s: s, promised: map[string][]commit{}, count: map[string]map[int16]int{}, open: map[string]producer{}, ended: map[string]producer{}}
+	return &watcher{
+		s: s, asked: map[sent]kmsg.Request{}, promised: map[producer][]commit{}, count: map[string]map[int16]int{},
+		open: map[string]producer{}, ended: map[string]producer{},
+	}
 }
 
-// seqs are the seqs that the broker has been asked to commit so far, by partition.
+// seqs are the seqs that the broker has said are committed, so far, by partition.
 func (w *watcher) seqs() [partitions]int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,14 +80,10 @@ func (w *watcher) request(l *link, c *conn, frame []byte) fate {
 		f.slow = max(f.slow, latency)
 	}
 	switch kmsg.Key(key) {
-	case kmsg.TxnOffsetCommit:
-		r := parse(frame).(*kmsg.TxnOffsetCommitRequest)
-		w.promise(r)
-		w.s.revokes.promise(l, r)
+	case kmsg.TxnOffsetCommit, kmsg.EndTxn, kmsg.OffsetFetch:
+		w.ask(l, sent{c, correlation(frame)}, parse(frame))
 	case kmsg.InitProducerID:
 		w.initialised(parse(frame).(*kmsg.InitProducerIDRequest))
-	case kmsg.EndTxn:
-		w.end(parse(frame).(*kmsg.EndTxnRequest))
 	case kmsg.OffsetCommit:
 		w.plain(l, parse(frame).(*kmsg.OffsetCommitRequest))
 	}
@@ -105,42 +105,14 @@ func (w *watcher) initialised(r *kmsg.InitProducerIDRequest) {
 	}
 }
 
-func (w *watcher) promise(r *kmsg.TxnOffsetCommitRequest) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// begins notes who has a transaction open.
+func (w *watcher) begins(r *kmsg.TxnOffsetCommitRequest) {
 	by := producer{r.ProducerID, r.ProducerEpoch}
 	w.open[r.TransactionalID] = by
 	if before, ok := w.ended[r.TransactionalID]; ok && before != by { // the next life of that lane, which found its own transaction open
 		w.s.reach("rule X5a")
 		delete(w.ended, r.TransactionalID)
 	}
-	for _, t := range r.Topics {
-		for _, p := range t.Partitions {
-			c := commit{partition: p.Partition, offset: p.Offset, producer: r.ProducerID, epoch: r.ProducerEpoch}
-			if p.Metadata != nil {
-				c.metadata = *p.Metadata
-			}
-			w.promised[r.TransactionalID] = append(w.promised[r.TransactionalID], c)
-		}
-	}
-}
-
-func (w *watcher) end(r *kmsg.EndTxnRequest) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if r.Commit {
-		for _, c := range w.promised[r.TransactionalID] {
-			if c.producer != r.ProducerID || c.epoch != r.ProducerEpoch {
-				continue
-			}
-			w.commits = append(w.commits, c)
-			if m, ok := readMetadata(c.metadata); ok && int(c.partition) < partitions {
-				w.committed[c.partition] = max(w.committed[c.partition], m.seq)
-			}
-		}
-	}
-	delete(w.promised, r.TransactionalID)
-	delete(w.open, r.TransactionalID)
 }
 
 // plain sees offsets that no transaction carries: hongbao must never send them.
