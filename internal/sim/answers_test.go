@@ -21,6 +21,7 @@ func (w *watcher) ask(l *link, at sent, r kmsg.Request) {
 	w.asked[at] = r
 	switch r := r.(type) {
 	case *kmsg.TxnOffsetCommitRequest: // each transaction begins with one
+		w.left.holder[r.TransactionalID] = l
 		w.begins(r)
 		w.s.revokes.promise(l, r)
 	case *kmsg.EndTxnRequest:

@@ -108,7 +108,7 @@ func (s *sim) checkAsked(l *logs) {
 			}
 		}
 		if !last.issuing || last.round != a.key.Round {
-			s.fail("I10", "%s asked the issuer for coupon %x in round %d when facts of partition %d were committed up to seq %d, where it is not ISSUING in that round: %+v",
+			s.fail("I10", "%s asked the issuer for coupon %x in round %d when facts[%d] were committed up to seq %d, where it is not ISSUING in that round: %+v",
 				a.who, id, a.key.Round, p, a.committed[p], path[id])
 		}
 	}

@@ -16,7 +16,8 @@
 //	I5  order per key is kept
 //	I6  hash(live state) = hash(fold from zero) = what the metadata names
 //	I7  each outbox entry is published once, in order
-//	I8  after the faults stop: no lag, no open transaction, LSO = end, within 60 s; nothing stopped without a cause, nobody else's transaction was ended
+//	I8  after the faults stop, while all runs: no lag, no open transaction, LSO = end, within 60 s, and none left to the broker's time-out; nothing stopped
+//	    without a cause, nobody else's transaction was ended
 //	I9  Redis and the issuer's memory and stock say what facts say, once reconciled
 //	I10 at each call of the issuer the coupon is in ISSUING, in that round, by facts that the broker has said are committed; one effect per coupon id at most
 //

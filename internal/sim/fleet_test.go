@@ -166,6 +166,7 @@ func (s *sim) heal() {
 			i.begin()
 		}
 	}
+	s.watch.calm()
 }
 
 // mend does what an operator does about partitions that have stopped and can go on: restart.

@@ -170,7 +170,7 @@ func (s *sim) build() {
 	var err error
 	s.faults = newFaults(s)
 	s.cluster, err = kfake.NewCluster(
-		kfake.NumBrokers(s.plan.Brokers), kfake.ListenFn(s.net.listen),
+		kfake.NumBrokers(s.plan.Brokers), kfake.ListenFn(s.net.listen), kfake.WithLogger(s.watch),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
 	)
 	s.must(err)

@@ -22,6 +22,7 @@ type watcher struct {
 	outside   []commit                 // offsets committed outside a transaction
 	open      map[string]producer      // by transactional id, who has begun a transaction and not been told to end it
 	ended     map[string]producer      // the same, when the id was initialised again
+	left      left
 }
 
 // commit is one partition's offset in one transaction.
@@ -36,7 +37,7 @@ type commit struct {
 func newWatcher(s *sim) *watcher {
 	return &watcher{
 		s: s, asked: map[sent]kmsg.Request{}, promised: map[producer][]commit{}, count: map[string]map[int16]int{},
-		open: map[string]producer{}, ended: map[string]producer{},
+		open: map[string]producer{}, ended: map[string]producer{}, left: left{holder: map[string]*link{}},
 	}
 }
 

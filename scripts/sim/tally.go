@@ -142,7 +142,8 @@ rule X7
 rule X8
 rule X9
 rule X10
-rule X11`), "\n")
+rule X11
+transaction ended by the broker's time-out`), "\n")
 
 // faultsFrom is the number of seeds from which every kind of fault must have hit: the rarest do so once in some thousand.
 const faultsFrom = 10_000
