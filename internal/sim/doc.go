@@ -17,7 +17,7 @@
 //	I6  hash(live state) = hash(fold from zero) = what the metadata names
 //	I7  each outbox entry is published once, in order
 //	I8  after the faults stop, while all runs: no lag, no open transaction, LSO = end, within 60 s, and none left to the broker's time-out; nothing stopped
-//	    without a cause, nobody else's transaction was ended
+//	    without a cause, nobody else's transaction was ended, no process ended by itself but by a fault that hit it
 //	I9  Redis and the issuer's memory and stock say what facts say, once reconciled
 //	I10 at each call of the issuer the coupon is in ISSUING, in that round, by facts that the broker has said are committed; one effect per coupon id at most
 //

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,6 +30,7 @@ type instance struct {
 	past    []*life      // all of them, to be waited for
 	gone    bool         // not to be started again
 	foreign bool         // on another one's directory
+	paired  bool         // its directory was another one's too: the two fence each other (X1)
 }
 
 // life is one run of it.
@@ -43,6 +43,7 @@ type life struct {
 	stop context.CancelFunc
 	done chan struct{}
 	err  error
+	bid  bool // it was told to end
 	dead atomic.Bool
 }
 
@@ -87,6 +88,7 @@ func (i *instance) begin() {
 	go func() {
 		defer close(l.done)
 		l.err = l.x.Run(ctx)
+		l.bid = ctx.Err() != nil
 		stop()
 	}()
 }
@@ -191,23 +193,23 @@ func (s *sim) revive() {
 	}
 }
 
-// ends are the ways in which a process may end by itself, by what it says, and the faults that may lie behind each.
+// ends are the ways in which a process may end by itself, by what it says, and whether a fault that has hit this one lies behind it.
 var ends = []struct {
-	says   string
-	faults []string
+	says string
+	hit  func(l *life) bool
 }{
-	{"no broker answers", []string{"broker restart"}},
-	{"X1: transactional id", []string{"fence", "directory doubled"}},
+	{"no broker answers", func(l *life) bool { return l.link.refused.Load() }},
+	{"X1: transactional id", func(l *life) bool { return l.of.paired }},
 }
 
 // checkEnd is I8 for a process that has ended by itself: with a sentence that a fault explains.
 func (s *sim) checkEnd(l *life) {
-	if l.err == nil || l.dead.Load() {
+	if l.err == nil && l.bid || l.dead.Load() {
 		return
 	}
 	s.log.Error("a process ended", "who", l.of.name, "error", l.err)
 	for _, e := range ends {
-		if strings.Contains(l.err.Error(), e.says) && slices.ContainsFunc(e.faults, func(f string) bool { return s.result.Hits[f] > 0 }) {
+		if l.err != nil && strings.Contains(l.err.Error(), e.says) && e.hit(l) {
 			s.reach("end " + e.says)
 			return
 		}

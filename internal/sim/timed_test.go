@@ -366,7 +366,7 @@ func (s *sim) directory(f fault) {
 		}
 		i.life.kill(100)
 		i.disk = o.disk.Crash(100, s.rng)
-		i.foreign = true
+		i.foreign, i.paired, o.paired = true, true, true
 		s.hit("directory foreign")
 	case 4:
 		i.life.kill(100)
@@ -384,6 +384,7 @@ func (s *sim) double(i *instance, f fault) {
 	}
 	d := s.instance(i.name + "copy")
 	d.disk = i.disk.Crash(100, s.rng)
+	i.paired, d.paired = true, true
 	d.begin()
 	s.hit("directory doubled")
 	s.later(f.For/2, func() {

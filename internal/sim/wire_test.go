@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -53,6 +54,8 @@ type link struct {
 	conns []*conn
 	dead  bool
 	pause chan struct{} // closed at the end of a pause; nil: none
+
+	refused atomic.Bool // it met a broker that was away
 }
 
 // dialTimeout is kgo's own, which a dialer of one's own must keep.
@@ -89,6 +92,7 @@ func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
 	ln, down := l.net.listeners[host], l.net.down
 	l.net.mu.Unlock()
 	if ln == nil || down {
+		l.refused.Store(true)
 		t := time.NewTimer(20 * time.Millisecond)
 		defer t.Stop()
 		select {
