@@ -53,7 +53,7 @@ func TestMemoryIssuerConforms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return place{fullIssuer: m, wipe: m.Wipe, restart: m.Fail}
+		return place{fullIssuer: m, wipe: func() { m.Wipe() }, restart: m.Fail}
 	})
 }
 

@@ -31,14 +31,16 @@ func NewMemoryIssuer(partitions int32) (*MemoryIssuer, error) {
 	return m, nil
 }
 
-// Wipe forgets everything, as a Redis that was emptied.
-func (m *MemoryIssuer) Wipe() {
+// Wipe forgets everything, as a Redis that was emptied, and says how many answers and campaigns that was.
+func (m *MemoryIssuer) Wipe() (lost int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	lost = len(m.answers) + len(m.ledgers)
 	m.life++
 	m.rebuilt = make(map[int32]bool)
 	m.ledgers = make(map[int64]*ledger)
 	m.answers = make(map[Key]Answer)
+	return lost
 }
 
 // Fail begins another life and forgets nothing, as a Redis that was restarted.

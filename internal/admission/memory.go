@@ -20,7 +20,11 @@ type Memory struct {
 	slow   time.Duration // SetSlow
 	starts int           // processes so far, which names the present one
 	data   map[string]entry
+	calls  Calls
 }
+
+// Calls are how many scripts a Memory was asked to run, how many of them failed since it was down, and how many answers SetSlow held up.
+type Calls struct{ All, Failed, Late int }
 
 // entry is a value; expires is zero when it never does.
 type entry struct {
@@ -51,11 +55,20 @@ func (m *Memory) SetDown(down bool) {
 	m.down = down
 }
 
-// Empty loses everything, as FLUSHALL does: the process stays the same.
-func (m *Memory) Empty() {
+// Calls says what was asked so far.
+func (m *Memory) Calls() Calls {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.calls
+}
+
+// Empty loses everything, as FLUSHALL does: the process stays the same. It says how many keys that was.
+func (m *Memory) Empty() (lost int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lost = len(m.data)
 	clear(m.data)
+	return lost
 }
 
 // Snapshot is what a replica holds that has received everything so far.
@@ -70,16 +83,21 @@ func (m *Memory) Snapshot() map[string]string {
 }
 
 // Failover puts another process in this one's place, which holds what a replica had: a former
-// Snapshot, so that writes since then are lost, or nil after a restart without data.
-func (m *Memory) Failover(replica map[string]string) {
+// Snapshot, so that writes since then are lost, or nil after a restart without data. It says whether any were.
+func (m *Memory) Failover(replica map[string]string) (lost bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.starts++
 	old := maps.Clone(m.data)
 	clear(m.data)
+	same := 0
 	for k, v := range replica {
 		m.data[k] = entry{value: v, expires: old[k].expires}
+		if e, ok := old[k]; ok && e.value == v {
+			same++
+		}
 	}
+	return same < len(old) || same < len(replica)
 }
 
 var errMemoryDown = errors.New("admission: the memory server is down")
@@ -87,7 +105,9 @@ var errMemoryDown = errors.New("admission: the memory server is down")
 // lock begins a script. The caller unlocks when the error is nil.
 func (m *Memory) lock() error {
 	m.mu.Lock()
+	m.calls.All++
 	if m.down {
+		m.calls.Failed++
 		m.mu.Unlock()
 		return errMemoryDown
 	}

@@ -30,6 +30,9 @@ func (m *Memory) SetSlow(d time.Duration) {
 func (s *slowServer) answer(ctx context.Context) error {
 	s.memory.mu.Lock()
 	d := s.memory.slow
+	if d > 0 {
+		s.memory.calls.Late++
+	}
 	s.memory.mu.Unlock()
 	if d == 0 {
 		return nil

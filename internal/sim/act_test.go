@@ -89,6 +89,10 @@ func (s *sim) expectStops() {
 		s.pause(500 * time.Millisecond)
 	}
 	for p, rule := range s.expected.must {
+		if rule != "" && stopped[p] == rule && s.expected.cause[p] != "" {
+			s.hit(s.expected.cause[p])
+			s.expected.cause[p] = ""
+		}
 		if rule != "" && stopped[p] != rule {
 			s.fail("I8", "partition %d had to stop by %s; it has %q", p, rule, stopped[p])
 		}

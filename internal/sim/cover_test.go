@@ -159,12 +159,13 @@ func (s *sim) coverLog() {
 
 // logOf is what a process logs: counted for what rules it shows, and shown where asked.
 func (s *sim) logOf(who string) *slog.Logger {
-	return slog.New(&counting{s: s, next: s.log.Handler()}).With("who", who)
+	return slog.New(&counting{s: s, who: who, next: s.log.Handler()}).With("who", who)
 }
 
 // counting is a slog.Handler.
 type counting struct {
 	s    *sim
+	who  string
 	next slog.Handler
 }
 
@@ -190,6 +191,9 @@ func (c *counting) Handle(ctx context.Context, r slog.Record) error {
 	if !none && (rule != "" || r.Level > slog.LevelDebug) {
 		c.s.reach("log" + rule + ": " + says)
 	}
+	if rule == " X5e" {
+		c.s.otherHistory(c.who)
+	}
 	if c.next.Enabled(ctx, r.Level) {
 		return c.next.Handle(ctx, r)
 	}
@@ -214,7 +218,7 @@ func laneEnded(err error, says string) string {
 
 // WithAttrs is part of slog.Handler.
 func (c *counting) WithAttrs(as []slog.Attr) slog.Handler {
-	return &counting{s: c.s, next: c.next.WithAttrs(as)}
+	return &counting{s: c.s, who: c.who, next: c.next.WithAttrs(as)}
 }
 
 // WithGroup is part of slog.Handler.

@@ -3,8 +3,6 @@
 package sim
 
 import (
-	"io"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,14 +15,22 @@ import (
 // disk is the file system of one life of a process, which can be made to fail.
 type disk struct {
 	vfs.FS
-	s    *sim
-	dead func(error) // what ends the process
-	mu   sync.Mutex
-	left int // writes or syncs until it fails; negative: never
-	kind string
+	l       *life
+	mu      sync.Mutex
+	left    int // writes or syncs until it fails; negative: never
+	kind    string
+	writes  int
+	flipped *flipped // what nobody has read yet
 }
 
-func newDisk(s *sim, m *eventstore.Memory) *disk { return &disk{FS: m.FS(), s: s, left: -1} }
+// wrote says how often, so that a directory shows to have changed.
+func (d *disk) wrote() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writes
+}
+
+func newDisk(l *life, m *eventstore.Memory) *disk { return &disk{FS: m.FS(), l: l, left: -1} }
 
 // failAfter lets the nth of the next writes (disk full) or syncs (failed sync) fail.
 func (d *disk) failAfter(n int, kind string) {
@@ -50,11 +56,21 @@ func (d *disk) fails(kind string) error {
 		return nil
 	}
 	d.left = -1 // it has ended the process, and what is left of that would try for ever
-	d.s.hit(kind)
+	d.l.of.s.torn()
+	if !d.l.dead.Load() {
+		d.l.of.s.hit(kind)
+	}
 	if kind == "disk full" {
 		return syscall.ENOSPC
 	}
 	return syscall.EIO
+}
+
+// torn notes that what is on a disk is not what was written.
+func (s *sim) torn() {
+	s.hitMu.Lock()
+	defer s.hitMu.Unlock()
+	s.result.torn = true
 }
 
 func (d *disk) file(name string, f vfs.File, err error) (vfs.File, error) {
@@ -81,6 +97,15 @@ func (d *disk) opened(name string) func(vfs.File, error) (vfs.File, error) {
 
 // Unwrap is part of vfs.FS.
 func (d *disk) Unwrap() vfs.FS { return d.FS }
+
+// Open is part of vfs.FS.
+func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := d.FS.Open(name, opts...)
+	if err != nil || d.flipped == nil || d.flipped.path != name {
+		return f, err
+	}
+	return &flippedFile{File: f, d: d}, nil
+}
 
 // Create is part of vfs.FS.
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -116,7 +141,7 @@ type diskFile struct {
 func (f *diskFile) fails(kind string) error {
 	err := f.d.fails(kind)
 	if err != nil && f.ends {
-		f.d.dead(err)
+		f.d.l.fatal(err)
 		return nil
 	}
 	return err
@@ -127,6 +152,9 @@ func (f *diskFile) Write(b []byte) (int, error) {
 	if err := f.fails("disk full"); err != nil {
 		return 0, err
 	}
+	f.d.mu.Lock()
+	f.d.writes++
+	f.d.mu.Unlock()
 	return f.File.Write(b)
 }
 
@@ -144,49 +172,4 @@ func (f *diskFile) SyncData() error {
 		return err
 	}
 	return f.File.SyncData()
-}
-
-// flip turns one bit of one table or log of a partition.
-func flip(m *eventstore.Memory, rng *rand.Rand) bool {
-	fs := m.FS()
-	var files []string
-	var walk func(dir string)
-	walk = func(dir string) {
-		names, err := fs.List(dir)
-		if err != nil {
-			return
-		}
-		for _, name := range names {
-			path := fs.PathJoin(dir, name)
-			if strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".log") {
-				files = append(files, path)
-			} else if info, err := fs.Stat(path); err == nil && info.IsDir() {
-				walk(path)
-			}
-		}
-	}
-	walk("data")
-	if len(files) == 0 {
-		return false
-	}
-	path := files[rng.IntN(len(files))]
-	f, err := fs.Open(path)
-	if err != nil {
-		return false
-	}
-	b, err := io.ReadAll(f)
-	_ = f.Close()
-	if err != nil || len(b) == 0 {
-		return false
-	}
-	b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
-	if f, err = fs.Create(path, vfs.WriteCategoryUnspecified); err != nil {
-		return false
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	_ = f.Close()
-	return err == nil
 }

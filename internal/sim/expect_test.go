@@ -13,6 +13,7 @@ import (
 type expected struct {
 	stops      [partitions]bool       // the partition may stop: nobody waits for it
 	must       [partitions]string     // the rule by which it has to be stopped at the end
+	cause      [partitions]string     // the fault for which it must, until it has
 	last       [partitions]*lastWords // of what must stop
 	unread     [partitions]bool       // the broker lost facts that the subscriber had not read: nothing is left to judge them by
 	redisLost  bool                   // Redis lost writes that it had acknowledged
@@ -26,9 +27,9 @@ type lastWords struct {
 	tail   time.Time // when the fault hit, where a tail may follow
 }
 
-// halts expects partition p to stop by rule for good.
-func (e *expected) halts(p int, rule string, c topiclog.Commit) {
-	e.stops[p], e.must[p] = true, rule
+// halts expects partition p to stop by rule for good, for a fault that counts when it has.
+func (e *expected) halts(p int, rule, cause string, c topiclog.Commit) {
+	e.stops[p], e.must[p], e.cause[p] = true, rule, cause
 	e.last[p] = &lastWords{commit: c}
 	if rule == "X5f" {
 		e.last[p].tail = time.Now()

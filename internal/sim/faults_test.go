@@ -118,6 +118,23 @@ func (p *plan) drawMore() {
 	p.alone()
 }
 
+// drawRarer adds what has to fall together with something else to hit at all, from a source of its own: a pause that is longer than the session must begin
+// and end while faults are made, and Redis must be asked for something between the last write that reaches a replica and the failover.
+func (p *plan) drawRarer() {
+	if len(p.Faults) == 0 {
+		return
+	}
+	rng := rand.New(rand.NewPCG(p.Seed, 5))
+	switch p.Seed % 32 {
+	case 5:
+		p.Faults = append(p.Faults, fault{Kind: "pause", Who: p.anybody(rng), At: millis(rng, 600, 1300), For: millis(rng, 10200, 10600)})
+	case 21:
+		f := fault{Kind: "redis failover", At: time.Duration(2+rng.IntN(7))*time.Second - millis(rng, 20, 100), N: 301 + 3*rng.IntN(150)}
+		p.Faults = append(p.Faults, f)
+		p.alone()
+	}
+}
+
 // alone takes out of a schedule what may not meet a loss that stops a partition: any second loss, and all that makes Redis or the issuer forget or fall
 // silent. For what they have forgotten they want to hear from every partition before anybody is admitted or anything issued (X10); one that has stopped
 // says nothing, and the seed would stand still. For the same reason the loss comes after 4 s at the earliest: by then every partition has spoken once.
@@ -209,39 +226,40 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 		return fate{}
 	}
 	name := kmsg.NameForKey(key)
+	hit := func(bool) { f.s.hit(x.Kind + " " + name) }
 	switch x.Kind {
 	case "code":
 		f.n++
 		code := kerr.TypedErrorForCode(x.Code)
 		k := fmt.Sprintf("%d code %s %v", f.n, name, code.Message)
 		f.handles[k] = f.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Key(key)}, Err: code, Count: 1, When: ours})
-		return fate{}
+		return fate{coded: true}
 	case "kill at":
-		f.s.hit(x.Kind + " " + name)
-		f.s.killAt(l, x)
+		if f.s.killAt(l, x) {
+			hit(false)
+		}
 		return fate{cut: x.N%2 == 0}
 	case "pause at":
-		f.s.hit(x.Kind + " " + name)
-		f.s.pauseAt(l, kmsg.Key(key), x.For)
+		f.s.pauseFor(l, x.For, x.Kind+" "+name)
 		return fate{}
 	case "cut before":
-		f.s.hit(x.Kind + " " + name)
-		return fate{cut: true}
+		return fate{cut: true, hit: hit}
 	case "cut after":
-		f.s.hit(x.Kind + " " + name)
-		return fate{cutBack: true}
+		return fate{cutBack: true, hit: hit}
 	case "swallowed":
-		f.s.hit(x.Kind + " " + name)
-		return fate{swallow: true}
+		return fate{swallow: true, hit: hit}
 	case "slow answer":
-		f.s.hit(x.Kind + " " + name)
-		return fate{slow: x.For}
+		return fate{slow: x.For, hit: hit}
 	case "outlives":
-		f.s.hit(x.Kind + " " + name)
-		return fate{late: x.For, sure: true}
+		return fate{late: x.For, sure: true, hit: func(gone bool) {
+			if gone {
+				hit(gone)
+			} else {
+				f.s.hit("late request " + name)
+			}
+		}}
 	default:
-		f.s.hit(x.Kind + " " + name)
-		return fate{late: x.For}
+		return fate{late: x.For, hit: hit}
 	}
 }
 
@@ -258,28 +276,37 @@ func ours(r kmsg.Request) bool {
 	return true
 }
 
-// transactionTimeout is that of the lanes, and what the broker gives them.
-const transactionTimeout = 8 * time.Second
-
-// pauseAt holds a process that has just sent a request. Where that stands in an open transaction, the broker ends it when the pause is long.
-func (s *sim) pauseAt(l *link, key kmsg.Key, d time.Duration) {
+// pauseFor holds a process. That counts as kind if it has held something back, and as a pause past the session if the group has given the process up.
+func (s *sim) pauseFor(l *link, d time.Duration, kind string) {
 	release, began := l.hold(), time.Now()
 	s.later(d, func() {
-		if time.Since(began) > transactionTimeout && (key == kmsg.Produce || key == kmsg.EndTxn) {
-			s.hit("transaction time-out")
+		long := time.Since(began) >= sessionTimeout
+		forget := func() {}
+		if long {
+			forget = s.heard.oncePaused(l, kind)
 		}
-		release()
+		switch met := release(); {
+		case !met:
+			forget()
+		case !long:
+			s.hit(kind)
+		}
 	})
 }
 
+// sessionTimeout is after how long the group gives up a member of whom it hears nothing.
+const sessionTimeout = 10 * time.Second
+
 // killAt ends the process that has just sent a request.
-func (s *sim) killAt(l *link, x fault) {
+func (s *sim) killAt(l *link, x fault) (killed bool) {
 	for _, i := range s.fleet {
 		if i.life != nil && i.life.link == l && i.running() {
 			i.life.kill(percents[x.N%4])
 			s.again(i, x.For)
+			killed = true
 		}
 	}
+	return killed
 }
 
 // end stops the faults of the wire, and counts the codes that were answered.
@@ -294,6 +321,13 @@ func (f *faults) end() {
 			f.s.hit(name)
 		}
 	}
+}
+
+// afterwards runs fn when all is over: a fault may be met long after it was made.
+func (s *sim) afterwards(fn func()) {
+	s.hitMu.Lock()
+	defer s.hitMu.Unlock()
+	s.last = append(s.last, fn)
 }
 
 // hit counts a fault that hit.

@@ -31,6 +31,9 @@ type instance struct {
 	gone    bool         // not to be started again
 	foreign bool         // on another one's directory
 	paired  bool         // its directory was another one's too: the two fence each other (X1)
+	jumped  atomic.Bool  // the clock has, and nobody has read it since
+	changed string       // what became of the directory since its process ended
+	flipped *flipped     // a bit of the directory that nobody has read since
 }
 
 // life is one run of it.
@@ -45,6 +48,7 @@ type life struct {
 	err  error
 	bid  bool // it was told to end
 	dead atomic.Bool
+	told atomic.Bool // to stop
 }
 
 func (s *sim) instance(name string) *instance {
@@ -58,9 +62,18 @@ func (i *instance) begin() {
 	s := i.s
 	i.lives++
 	l := &life{of: i, link: s.net.link(i.name), done: make(chan struct{})}
-	l.disk = newDisk(s, i.disk)
-	l.disk.dead = l.fatal
-	now := func() time.Time { return time.Now().Add(time.Duration(i.clock.Load())) }
+	l.disk = newDisk(l, i.disk)
+	l.disk.flipped = i.flipped
+	if i.changed != "" {
+		s.hit(i.changed)
+		i.changed = ""
+	}
+	now := func() time.Time {
+		if !l.dead.Load() && i.jumped.CompareAndSwap(true, false) {
+			s.hit("clock jump")
+		}
+		return time.Now().Add(time.Duration(i.clock.Load()))
+	}
 	rng := rand.New(rand.NewPCG(s.seed, uint64(i.lives)<<32|uint64(len(i.name))<<16|uint64(i.name[len(i.name)-1])))
 	var err error
 	l.gate, err = admission.New(admission.Config{
@@ -106,13 +119,16 @@ func (i *instance) running() bool {
 	}
 }
 
+// used says that its directory has held something.
+func (i *instance) used() bool { return i.lives > 1 || i.life.disk.wrote() > 0 }
+
 // fatal is what the store calls when its disk cannot be trusted: the process ends there and then.
 func (l *life) fatal(err error) {
 	l.of.s.log.Error("the process ends", "who", l.of.name, "error", err)
 	if l.dead.Load() {
 		return
 	}
-	l.of.s.hit("process ended by its disk")
+	l.of.s.reach("process ended by its disk")
 	l.kill(percents[l.of.lives%4])
 }
 
@@ -154,6 +170,7 @@ func (s *sim) heal() {
 	s.issuer.trouble(false, 0)
 	for _, i := range s.fleet {
 		i.clock.Store(0)
+		i.jumped.Store(false)
 		if i.life != nil {
 			i.life.disk.mend()
 		}
@@ -162,7 +179,7 @@ func (s *sim) heal() {
 		}
 		if i.foreign {
 			i.stopAndWait()
-			i.disk = eventstore.NewMemory()
+			i.disk, i.changed = eventstore.NewMemory(), ""
 		}
 		if !i.running() {
 			i.begin()

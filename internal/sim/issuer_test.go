@@ -4,6 +4,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type issuer struct {
 	never map[fsm.Key]bool // refused for good
 	began time.Time
 	later map[fsm.Key]bool // postponed for good
+	again bool             // it has begun again, and nobody knows
 }
 
 // asking is one request that the issuer heard.
@@ -45,6 +47,26 @@ func (i *issuer) trouble(on bool, n int) {
 	i.bad, i.rate = on, 0.3+float64(n)/2000
 }
 
+// restart begins another life of the model, which counts when a process is told so; it is told nothing new where no partition had spoken to it.
+func (i *issuer) restart() {
+	missing, err := i.inner.Missing(i.s.ctx)
+	i.inner.Fail()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.again = i.again || err == nil && len(missing) < partitions
+}
+
+// restarted notes that a process has been told.
+func (i *issuer) restarted() {
+	i.mu.Lock()
+	again := i.again
+	i.again = false
+	i.mu.Unlock()
+	if again {
+		i.s.hit("issuer restart")
+	}
+}
+
 // forget loses what this wrapper remembers, as the model inside loses the rest.
 func (i *issuer) forget() {
 	i.mu.Lock()
@@ -59,6 +81,15 @@ type issuerPort struct {
 	*fsm.MemoryIssuer
 	all  *issuer
 	life *life
+}
+
+// Missing is part of fsm.Stock.
+func (p *issuerPort) Missing(ctx context.Context) ([]int32, error) {
+	missing, err := p.MemoryIssuer.Missing(ctx)
+	if len(missing) > 0 && !p.life.dead.Load() {
+		p.all.restarted()
+	}
+	return missing, err
 }
 
 // refuses says that the issuer will not have this coupon in its first round.
@@ -150,23 +181,28 @@ func (p *issuerPort) call(ctx context.Context, results []fsm.Result, name string
 		fill(results, fsm.Transient)
 		return fsm.ErrFault
 	case "hangs":
-		p.all.s.hit("issuer time-out, " + name)
-		return hang(ctx, results)
+		err := hang(ctx, results)
+		if errors.Is(err, context.DeadlineExceeded) && !p.life.dead.Load() {
+			p.all.s.hit("issuer time-out, " + name)
+		}
+		return err
 	case "lost":
-		p.all.s.hit("issuer answer lost, " + name)
 		if err := inner(); err != nil {
 			return err
 		}
+		p.all.s.hit("issuer answer lost, " + name)
 		fill(results, fsm.Unknown)
 		return fsm.ErrFault
 	case "late":
-		p.all.s.hit("issuer answer late, " + name)
 		if err := inner(); err != nil {
 			return err
 		}
+		p.all.s.hit("issuer answer late, " + name)
 		return hang(ctx, results)
 	case "slow":
-		p.all.s.hit("issuer slow, " + name)
+		if d > 0 {
+			p.all.s.hit("issuer slow, " + name)
+		}
 		time.Sleep(d)
 	}
 	return inner()

@@ -59,8 +59,7 @@ func (s *sim) offsetsLost(f fault) {
 	if err != nil || resp.Error() != nil {
 		return // somebody is a member still
 	}
-	s.hit("offsets lost")
-	s.expected.stops[p], s.expected.must[p] = true, "X5d"
+	s.expected.stops[p], s.expected.must[p], s.expected.cause[p] = true, "X5d", "offsets lost"
 	s.adopt = append(s.adopt, adoption{p, c})
 }
 
@@ -80,8 +79,7 @@ func (s *sim) factsLost(f fault) {
 	if !ok || !read || m.seq == 0 || !s.spoken() || !s.deleteTo(schemas.TopicFacts, p) {
 		return
 	}
-	s.hit("facts lost")
-	s.expected.halts(p, "X5d", c)
+	s.expected.halts(p, "X5d", "facts lost", c)
 }
 
 // truncated lets the broker lose events that nobody has read, which must stop the partition by X5f, unless it never read any.
@@ -95,10 +93,9 @@ func (s *sim) truncated(f fault) {
 	if err != nil || ends[schemas.TopicEvents][p] <= c.Offset || !s.spoken() || !s.deleteTo(schemas.TopicEvents, p) {
 		return
 	}
-	s.hit("truncated")
 	s.expected.stops[p] = true
 	if ok && c.Offset > 0 {
-		s.expected.halts(p, "X5f", c)
+		s.expected.halts(p, "X5f", "truncated", c)
 	}
 }
 

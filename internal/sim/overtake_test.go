@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,9 @@ func (s *sim) overtake(f fault) {
 			return
 		}
 		i.life.kill(100)
-		s.hit("overtaken")
+		s.hitMu.Lock()
+		s.overrun = append(s.overrun, i.name)
+		s.hitMu.Unlock()
 		s.remove(i)
 		s.later(time.Duration(50+f.N*2)*time.Millisecond, func() { s.comeBack(i, f.N%2 == 0) })
 	})
@@ -45,6 +48,19 @@ func (s *sim) comeBack(i *instance, others bool) {
 	}
 	if !i.running() {
 		i.begin()
+	}
+}
+
+// otherHistory counts when one that was overtaken finds that its directory does not go on (X5e).
+func (s *sim) otherHistory(who string) {
+	s.hitMu.Lock()
+	at := slices.Index(s.overrun, who)
+	if at >= 0 {
+		s.overrun = slices.Delete(s.overrun, at, at+1)
+	}
+	s.hitMu.Unlock()
+	if at >= 0 {
+		s.hit("overtaken")
 	}
 }
 
@@ -86,7 +102,6 @@ func (s *sim) offsetForged(f fault) {
 	if s.tool.Commit(s.ctx, group, schemas.TopicEvents, commits) != nil {
 		return // somebody is a member still
 	}
-	s.hit("offset forged")
-	s.expected.stops[p], s.expected.must[p] = true, "X5d"
+	s.expected.stops[p], s.expected.must[p], s.expected.cause[p] = true, "X5d", "offset forged"
 	s.adopt = append(s.adopt, adoption{p, c})
 }

@@ -45,6 +45,7 @@ func draw(seed uint64, drop []int) *plan {
 	}
 	p.drawFaults(rng)
 	p.drawMore()
+	p.drawRarer()
 	if *flagFocus != "" {
 		p.focus(*flagFocus, rng)
 	} else if seed%50 == 49 { // each focus has its turn in the common draw, too

@@ -39,6 +39,9 @@ func (w *watcher) Logf(_ kfake.LogLevel, format string, args ...any) {
 	}
 	id, age := args[0].(string), args[4].(time.Duration)
 	w.s.reach("transaction ended by the broker's time-out")
+	if strings.HasPrefix(id, "hongbao/") && !w.s.over() {
+		w.s.hit("transaction time-out")
+	}
 	w.mu.Lock()
 	holder, calm := w.left.holder[id], w.left.calm
 	w.mu.Unlock()

@@ -19,6 +19,7 @@ type revokes struct {
 	under map[string]int     // requests that a process has sent since it was told
 	goes  map[string][]int32 // what it has to give up
 	armed map[string]fault
+	joins []string // who was started to join, and has not
 }
 
 func newRevokes(s *sim) *revokes {
@@ -31,6 +32,13 @@ func (s *sim) killInRevoke(f fault) {
 	s.revokes.armed[f.Who] = f
 	s.revokes.mu.Unlock()
 	s.join(f)
+}
+
+// joining lets a process count that joins, once the group has answered it.
+func (r *revokes) joining(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.joins = append(r.joins, name)
 }
 
 // request kills the process if the time for it has come: at one of its first requests, of those that end what is open, and before it asks to join again.
@@ -55,8 +63,9 @@ func (r *revokes) request(l *link, c *conn, key kmsg.Key, frame []byte) (killed 
 	if killed {
 		delete(r.armed, l.name)
 		delete(r.under, l.name)
-		r.s.hit("kill in revoke " + key.Name())
-		r.s.killAt(l, f)
+		if r.s.killAt(l, f) {
+			r.s.hit("kill in revoke " + key.Name())
+		}
 	}
 	return killed
 }
@@ -92,6 +101,10 @@ func (r *revokes) response(l *link, c *conn, frame []byte) {
 	var given kmsg.ConsumerMemberAssignment
 	if read(frame, answer) != nil || answer.ErrorCode != 0 || given.ReadFrom(answer.MemberAssignment) != nil {
 		return
+	}
+	if at := slices.Index(r.joins, l.name); at >= 0 {
+		r.joins = slices.Delete(r.joins, at, at+1)
+		r.s.hit("join")
 	}
 	for _, i := range r.s.fleet {
 		if !i.running() || i.life.link != l {

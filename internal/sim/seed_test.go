@@ -49,6 +49,7 @@ type sim struct {
 	tool    *topiclog.Client
 	watch   *watcher
 	revokes *revokes
+	heard   *heard
 	reader  *reader
 	fleet   []*instance
 
@@ -62,6 +63,8 @@ type sim struct {
 	pending  sync.WaitGroup // what ends with the faults
 	healing  chan struct{}  // closed when the faults are over
 	allDown  bool           // nobody may be started
+	last     []func()       // what counts a fault when all is over
+	overrun  []string       // who came back after others went on, and has not been told
 	adopt    []adoption
 	expected expected
 	said     map[string]int // what failed, by oracle and sentence
@@ -79,6 +82,7 @@ type result struct {
 	Instances  int            `json:"instances"` // that began
 	Events     int            `json:"events"`    // inputs sent, of all kinds
 	Faults     []fault        `json:"faults"`    // the schedule
+	torn       bool           // a disk failed or has a bit turned, under a living process or not
 }
 
 // play runs one seed in a bubble of its own.
@@ -88,7 +92,7 @@ func play(t *testing.T, seed uint64, drop []int, verbose io.Writer) (out result)
 	defer func() {
 		if e := recover(); e != nil {
 			stacks := remain(e, bubble)
-			if len(stacks) == 0 || !pebbles(stacks) || r.Hits["bit flip"]+r.Hits["disk full"]+r.Hits["failed sync"] == 0 {
+			if len(stacks) == 0 || !pebbles(stacks) || !r.torn {
 				panic(fmt.Sprintf("seed %d: %v\n\n%s", seed, e, strings.Join(stacks, "\n\n")))
 			}
 			out = r
@@ -157,6 +161,9 @@ func (s *sim) run() {
 	}
 	owners := s.owners()
 	s.stop()
+	for _, fn := range s.last {
+		fn()
+	}
 	s.timeOut()
 	s.judge(owners)
 	s.result.Simulated = time.Since(began)
@@ -165,8 +172,8 @@ func (s *sim) run() {
 // build makes broker, network, topics and models.
 func (s *sim) build() {
 	s.net = newNetwork()
-	s.watch, s.revokes = newWatcher(s), newRevokes(s)
-	s.net.request, s.net.response = s.watch.request, s.watch.response
+	s.watch, s.revokes, s.heard = newWatcher(s), newRevokes(s), &heard{s: s}
+	s.net.request, s.net.response, s.net.arrives = s.watch.request, s.watch.response, s.heard.response
 	var err error
 	s.faults = newFaults(s)
 	s.cluster, err = kfake.NewCluster(

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -147,7 +148,9 @@ func (s *sim) stopOne(f fault) {
 		return
 	}
 	i.life.stop()
-	s.hit("stop")
+	if i.life.told.CompareAndSwap(false, true) {
+		s.hit("stop")
+	}
 	s.again(i, f.For/4)
 }
 
@@ -156,40 +159,37 @@ func (s *sim) pauseOne(f fault) {
 	if !i.running() {
 		return
 	}
-	kind := "pause"
-	if f.For > 10*time.Second {
-		kind = "pause past the session"
-	}
-	s.hit(kind)
-	s.later(f.For, i.life.link.hold())
+	s.pauseFor(i.life.link, f.For, "pause")
 }
 
 func (s *sim) join(fault) {
 	if len(s.fleet) >= 6 || s.allDown {
 		return
 	}
-	s.instance(fmt.Sprintf("i%d", len(s.fleet))).begin()
-	s.hit("join")
+	i := s.instance(fmt.Sprintf("i%d", len(s.fleet)))
+	s.revokes.joining(i.name)
+	i.begin()
 }
 
 func (s *sim) cutConnections(f fault) {
-	if i := s.named(f.Who); i.running() {
-		i.life.link.cutAll()
+	if i := s.named(f.Who); i.running() && i.life.link.cutAll() {
 		s.hit("connections cut")
 	}
 }
 
 // brokerRestart takes the broker away from everybody, with all it has.
 func (s *sim) brokerRestart(f fault) {
+	hit := sync.OnceFunc(func() { s.hit("broker restart") })
 	s.net.mu.Lock()
-	s.net.down = true
+	s.net.down, s.net.refused = true, hit
 	s.net.mu.Unlock()
 	for _, i := range s.fleet {
 		if i.life != nil {
-			i.life.link.cutAll()
+			if i.life.link.cutAll() {
+				hit()
+			}
 		}
 	}
-	s.hit("broker restart")
 	s.later(f.For/3, func() {
 		s.net.mu.Lock()
 		s.net.down = false
@@ -199,15 +199,15 @@ func (s *sim) brokerRestart(f fault) {
 
 func (s *sim) coordinatorsMove(fault) {
 	if s.plan.Brokers > 1 {
+		s.heard.onceTold("coordinators move", kerr.NotCoordinator)
 		s.cluster.RehashCoordinators()
-		s.hit("coordinators move")
 	}
 }
 
 func (s *sim) leadersMove(fault) {
 	if s.plan.Brokers > 1 {
+		s.heard.onceTold("leaders move", kerr.NotLeaderForPartition, kerr.FencedLeaderEpoch, kerr.UnknownLeaderEpoch)
 		s.cluster.ShufflePartitionLeaders()
-		s.hit("leaders move")
 	}
 }
 
@@ -238,8 +238,9 @@ func (s *sim) fence(f fault) {
 	sort.Strings(ids)
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID, req.TransactionTimeoutMillis, req.ProducerID, req.ProducerEpoch = &ids[f.N%len(ids)], 8000, -1, -1
-	if resp, err := req.RequestWith(s.ctx, cl); err == nil && resp.ErrorCode == 0 {
-		s.hit("fence")
+	forget := s.heard.onceRefused("fence", *req.TransactionalID)
+	if resp, err := req.RequestWith(s.ctx, cl); err != nil || resp.ErrorCode != 0 {
+		forget()
 	}
 }
 
@@ -253,8 +254,9 @@ func (s *sim) foreignTransaction(f fault) {
 		cl.Close()
 		return
 	}
-	s.hit("foreign transaction")
+	forget := s.heard.onceBlocked(topic, r.Partition, r.Offset)
 	s.later(f.For/2, func() {
+		forget()
 		err := cl.EndTransaction(s.ctx, kgo.TransactionEndTry(f.N%3 > 0))
 		if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.InvalidTxnState) {
 			s.fail("I8", "the transaction of somebody else was ended (X5c): %v", err)
@@ -264,21 +266,32 @@ func (s *sim) foreignTransaction(f fault) {
 }
 
 func (s *sim) redisDown(f fault) {
+	before := s.redis.Calls()
 	s.redis.SetDown(true)
-	s.hit("redis down")
-	s.later(f.For/3, func() { s.redis.SetDown(false) })
+	s.later(f.For/3, func() {
+		s.redis.SetDown(false)
+		if s.redis.Calls().Failed > before.Failed {
+			s.hit("redis down")
+		}
+	})
 }
 
 // redisSlow lets answers come late, or later than anybody waits for them.
 func (s *sim) redisSlow(f fault) {
+	before := s.redis.Calls()
 	s.redis.SetSlow(time.Duration(1+f.N*3) * time.Millisecond)
-	s.hit("redis slow")
-	s.later(f.For, func() { s.redis.SetSlow(0) })
+	s.later(f.For, func() {
+		s.redis.SetSlow(0)
+		if s.redis.Calls().Late > before.Late {
+			s.hit("redis slow")
+		}
+	})
 }
 
 func (s *sim) redisEmptied(fault) {
-	s.redis.Empty()
-	s.hit("redis emptied")
+	if s.redis.Empty() > 0 {
+		s.hit("redis emptied")
+	}
 	s.expected.redisLost = true // claims between the last facts and the loss
 }
 
@@ -288,12 +301,19 @@ func (s *sim) redisFailover(f fault) {
 	s.later(time.Duration(f.N)*time.Millisecond, func() {
 		if f.N%3 == 0 {
 			replica = s.redis.Snapshot()
-			s.hit("redis failover")
 		} else {
 			s.expected.redisLost = true
-			s.hit("redis failover with lost writes")
 		}
-		s.redis.Failover(replica)
+		before := s.redis.Calls()
+		if s.redis.Failover(replica) {
+			s.hit("redis failover with lost writes")
+			return
+		}
+		s.afterwards(func() {
+			if s.redis.Calls().All > before.All {
+				s.hit("redis failover")
+			}
+		})
 	})
 }
 
@@ -303,15 +323,15 @@ func (s *sim) issuerTrouble(f fault) {
 }
 
 func (s *sim) issuerRestart(fault) {
-	s.issuer.inner.Fail()
-	s.hit("issuer restart")
+	s.issuer.restart()
 }
 
 func (s *sim) issuerEmptied(fault) {
-	s.issuer.inner.Wipe()
+	if s.issuer.inner.Wipe() > 0 {
+		s.hit("issuer emptied")
+	}
 	s.issuer.forget()
 	s.expected.issuerLost = true
-	s.hit("issuer emptied")
 }
 
 func (s *sim) clockJump(f fault) {
@@ -320,8 +340,8 @@ func (s *sim) clockJump(f fault) {
 	if f.N%2 == 0 {
 		d = -time.Duration(f.N) * time.Second / 2
 	}
+	i.jumped.Store(d != 0)
 	i.clock.Store(int64(d))
-	s.hit("clock jump")
 }
 
 // diskFault makes a disk fail at one of its next writes or syncs: the process must end.
@@ -339,11 +359,14 @@ func (s *sim) directory(f fault) {
 	}
 	switch f.N % 5 {
 	case 0:
+		if i.used() {
+			i.changed = "directory lost"
+		}
 		i.life.kill(100)
-		i.disk = eventstore.NewMemory()
-		s.hit("directory lost")
+		i.disk, i.flipped = eventstore.NewMemory(), nil
 	case 1:
 		i.old = i.disk.Crash(100, s.rng)
+		of, writes := i.life, i.life.disk.wrote()
 		s.later(f.For/3, func() {
 			if s.allDown || i.gone {
 				return
@@ -351,8 +374,10 @@ func (s *sim) directory(f fault) {
 			if i.running() {
 				i.life.kill(100)
 			}
-			i.disk = i.old
-			s.hit("directory older")
+			if i.life != of || of.disk.wrote() > writes {
+				i.changed = "directory older"
+			}
+			i.disk, i.flipped = i.old, nil
 			i.begin()
 		})
 		return
@@ -364,15 +389,16 @@ func (s *sim) directory(f fault) {
 		if o == i {
 			return
 		}
+		if o.used() {
+			i.changed = "directory foreign"
+		}
 		i.life.kill(100)
-		i.disk = o.disk.Crash(100, s.rng)
+		i.disk, i.flipped = o.disk.Crash(100, s.rng), nil
 		i.foreign, i.paired, o.paired = true, true, true
-		s.hit("directory foreign")
 	case 4:
 		i.life.kill(100)
-		if flip(i.disk, s.rng) {
-			s.hit("bit flip")
-		}
+		s.torn()
+		i.flipped = flip(i.disk, s.rng)
 	}
 	s.again(i, f.For/4)
 }
@@ -385,8 +411,8 @@ func (s *sim) double(i *instance, f fault) {
 	d := s.instance(i.name + "copy")
 	d.disk = i.disk.Crash(100, s.rng)
 	i.paired, d.paired = true, true
+	s.heard.onceDoubled(d.name)
 	d.begin()
-	s.hit("directory doubled")
 	s.later(f.For/2, func() {
 		d.gone = true
 		if d.running() {

@@ -3,14 +3,12 @@
 package sim
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -22,21 +20,31 @@ type network struct {
 	listeners map[string]*listener
 	ports     int
 	down      bool      // no broker listens: every dial is refused
+	refused   func()    // called when one is; nil: nobody asks
 	latest    time.Time // when the last frame that was held up arrives
 
 	// request judges a frame on its way to the broker; response sees one that comes back.
 	request  func(l *link, c *conn, frame []byte) fate
 	response func(l *link, c *conn, frame []byte)
+	arrives  func(l *link, c *conn, frame []byte) // as response, but for what never comes there
 }
 
 // fate is what happens to one request.
 type fate struct {
-	cut     bool          // the connection breaks before the broker sees it
-	cutBack bool          // the broker applies it, and the connection breaks before the answer
-	swallow bool          // the broker applies it, and the answer never comes
-	late    time.Duration // the request waits before the broker sees it
-	sure    bool          // what is late comes also if the connection has gone by then
-	slow    time.Duration // the answer waits
+	cut     bool            // the connection breaks before the broker sees it
+	cutBack bool            // the broker applies it, and the connection breaks before the answer
+	swallow bool            // the broker applies it, and the answer never comes
+	late    time.Duration   // the request waits before the broker sees it
+	sure    bool            // what is late comes also if the connection has gone by then
+	slow    time.Duration   // the answer waits
+	coded   bool            // the broker answers with an error of the faults
+	hit     func(gone bool) // called when it has come true, and whether the connection had gone by then; nil: nobody asks
+}
+
+func (f *fate) happens() {
+	if f.hit != nil {
+		f.hit(false)
+	}
 }
 
 // What the net package says: a client tells what passes from what does not by the types of these errors.
@@ -45,27 +53,12 @@ var (
 	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 )
 
-// link is what one process has to the network. A process that is dead or paused has none that works, and what
-// is paused goes on where it was.
-type link struct {
-	net   *network
-	name  string
-	mu    sync.Mutex
-	conns []*conn
-	dead  bool
-	pause chan struct{} // closed at the end of a pause; nil: none
-
-	refused atomic.Bool // it met a broker that was away
-}
-
-// dialTimeout is kgo's own, which a dialer of one's own must keep.
-const dialTimeout = 10 * time.Second
-
 func newNetwork() *network {
 	return &network{
 		listeners: map[string]*listener{},
 		request:   func(*link, *conn, []byte) fate { return fate{} },
 		response:  func(*link, *conn, []byte) {},
+		arrives:   func(*link, *conn, []byte) {},
 	}
 }
 
@@ -79,118 +72,6 @@ func (n *network) listen(_, _ string) (net.Listener, error) {
 	l := &listener{net: n, addr: address(fmt.Sprintf("127.0.0.1:%d", 9000+n.ports)), conns: make(chan net.Conn, 64), closed: make(chan struct{})}
 	n.listeners[string(l.addr)] = l
 	return l, nil
-}
-
-// dial is a kgo.Dialer. A dead process hears nothing and is refused nothing: a refusal would be tried again at once.
-func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	if err := l.awake(ctx); err != nil {
-		return nil, err
-	}
-	l.net.mu.Lock()
-	ln, down := l.net.listeners[host], l.net.down
-	l.net.mu.Unlock()
-	if ln == nil || down {
-		l.refused.Store(true)
-		t := time.NewTimer(20 * time.Millisecond)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-		}
-		return nil, errRefused
-	}
-	there, back := newStream(), newStream()
-	client := &conn{link: l, in: back, out: there, client: true, marks: map[uint32]fate{}}
-	server := &conn{link: l, in: there, out: back, other: client}
-	client.other = server
-	l.mu.Lock()
-	l.conns = append(slices.DeleteFunc(l.conns, (*conn).broken), client)
-	l.mu.Unlock()
-	select {
-	case ln.conns <- server:
-		return client, nil
-	case <-ln.closed:
-		return nil, errRefused
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// awake waits while the process is paused, or for ever when it is dead.
-func (l *link) awake(ctx context.Context) error {
-	for {
-		l.mu.Lock()
-		wait, dead := l.pause, l.dead
-		l.mu.Unlock()
-		if dead {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		if wait == nil {
-			return nil
-		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// kill ends the process for everybody else: the broker sees its connections close, it sees nothing.
-func (l *link) kill() {
-	l.mu.Lock()
-	l.dead = true
-	conns := l.conns
-	l.conns = nil
-	wake := l.pause
-	l.pause = nil
-	l.mu.Unlock()
-	if wake != nil {
-		close(wake)
-	}
-	for _, c := range conns {
-		c.out.close() // what the broker reads
-	}
-}
-
-// hold pauses the process; the returned function lets it go on.
-func (l *link) hold() (release func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pause != nil || l.dead {
-		return func() {}
-	}
-	ch := make(chan struct{})
-	l.pause = ch
-	return func() {
-		l.mu.Lock()
-		if l.pause != ch {
-			l.mu.Unlock()
-			return
-		}
-		l.pause = nil
-		conns := slices.Clone(l.conns)
-		l.mu.Unlock()
-		close(ch)
-		for _, c := range conns {
-			c.in.wake()
-			c.out.wake()
-		}
-	}
-}
-
-// cutAll breaks every connection of the process.
-func (l *link) cutAll() {
-	l.mu.Lock()
-	conns := l.conns
-	l.conns = nil
-	l.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-	}
 }
 
 type listener struct {
@@ -236,6 +117,7 @@ type conn struct {
 	client bool
 	mu     sync.Mutex
 	marks  map[uint32]fate // of the client's end, by correlation id
+	asked  []question      // of the client's end: what waits for its answer
 	until  time.Time       // of SetReadDeadline
 }
 
@@ -256,6 +138,7 @@ func (c *conn) send(b []byte) (int, error) {
 	f := c.link.net.request(c.link, c, b)
 	c.link.net.expect(max(f.late, f.slow))
 	if f.cut {
+		f.happens()
 		_ = c.Close()
 		return 0, errReset
 	}
@@ -264,7 +147,11 @@ func (c *conn) send(b []byte) (int, error) {
 		c.marks[correlation(b)] = f
 		c.mu.Unlock()
 	}
-	c.out.put(b, f.late, f.sure)
+	if f.late > 0 {
+		c.out.put(b, f.late, f.sure, f.hit)
+	} else {
+		c.out.put(b, 0, f.sure, nil)
+	}
 	return len(b), nil
 }
 
@@ -278,6 +165,9 @@ func (c *conn) answer(b []byte) (int, error) {
 	delete(c.other.marks, id)
 	c.other.mu.Unlock()
 	c.link.net.response(c.link, c.other, b)
+	if _, dead := c.link.state(); !dead && f.late == 0 { // what is late came true on its way there
+		f.happens()
+	}
 	switch {
 	case f.cutBack:
 		_ = c.Close()
@@ -285,7 +175,8 @@ func (c *conn) answer(b []byte) (int, error) {
 	case f.swallow:
 		return len(b), nil
 	}
-	c.out.put(b, f.slow, false)
+	c.link.net.arrives(c.link, c.other, b)
+	c.out.put(b, f.slow, false, nil)
 	return len(b), nil
 }
 
@@ -310,7 +201,11 @@ func (c *conn) Read(b []byte) (int, error) {
 			if c.in.isClosed() {
 				return 0, errReset
 			}
-		case !paused:
+		case paused:
+			if c.in.due() {
+				c.link.holds()
+			}
+		default:
 			n, err := c.in.take(b)
 			if n > 0 || err != nil {
 				return n, err
@@ -320,12 +215,6 @@ func (c *conn) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-}
-
-func (l *link) state() (paused, dead bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.pause != nil, l.dead
 }
 
 func (c *conn) Close() error {
@@ -361,8 +250,9 @@ type stream struct {
 
 type chunk struct {
 	b    []byte
-	at   time.Time // zero: at once
-	sure bool      // it comes also after the end
+	at   time.Time       // zero: at once
+	sure bool            // it comes also after the end
+	hit  func(gone bool) // called when it is taken
 }
 
 func newStream() *stream { return &stream{ready: make(chan struct{}, 1)} }
@@ -374,13 +264,13 @@ func (s *stream) wake() {
 	}
 }
 
-func (s *stream) put(b []byte, after time.Duration, sure bool) {
+func (s *stream) put(b []byte, after time.Duration, sure bool, hit func(gone bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
-	c := chunk{b: slices.Clone(b), sure: sure}
+	c := chunk{b: slices.Clone(b), sure: sure, hit: hit}
 	if after > 0 {
 		c.at = time.Now().Add(after)
 	}
@@ -393,6 +283,10 @@ func (s *stream) take(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	n := 0
 	for n < len(b) && len(s.chunks) > 0 && !s.chunks[0].at.After(time.Now()) {
+		if s.chunks[0].hit != nil {
+			s.chunks[0].hit(s.closed)
+			s.chunks[0].hit = nil
+		}
 		m := copy(b[n:], s.chunks[0].b)
 		n += m
 		if s.chunks[0].b = s.chunks[0].b[m:]; len(s.chunks[0].b) > 0 {
@@ -408,6 +302,13 @@ func (s *stream) take(b []byte) (int, error) {
 		s.wake()
 	}
 	return n, nil
+}
+
+// due says that something has come.
+func (s *stream) due() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.chunks) > 0 && !s.chunks[0].at.After(time.Now())
 }
 
 // sure says that something is on its way which the end does not stop.
