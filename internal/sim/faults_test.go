@@ -232,8 +232,8 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 		f.n++
 		code := kerr.TypedErrorForCode(x.Code)
 		k := fmt.Sprintf("%d code %s %v", f.n, name, code.Message)
-		f.handles[k] = f.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Key(key)}, Err: code, Count: 1, When: ours})
-		return fate{coded: true}
+		f.handles[k] = f.s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Key(key)}, Err: code, Count: 1, When: isNumber(f.n)})
+		return fate{code: f.n}
 	case "kill at":
 		if f.s.killAt(l, x) {
 			hit(false)
@@ -261,19 +261,6 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 	default:
 		return fate{late: x.For, hit: hit}
 	}
-}
-
-// ours says that a lane sent it: what the simulation itself sends meets no fault.
-func ours(r kmsg.Request) bool {
-	switch r := r.(type) {
-	case *kmsg.ProduceRequest:
-		return r.TransactionID != nil && strings.HasPrefix(*r.TransactionID, "hongbao/")
-	case *kmsg.InitProducerIDRequest:
-		return r.TransactionalID != nil && strings.HasPrefix(*r.TransactionalID, "hongbao/")
-	case *kmsg.EndTxnRequest:
-		return strings.HasPrefix(r.TransactionalID, "hongbao/")
-	}
-	return true
 }
 
 // pauseFor holds a process. That counts as kind if it has held something back, and as a pause past the session if the group has given the process up.

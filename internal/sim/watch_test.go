@@ -73,7 +73,7 @@ func (w *watcher) request(l *link, c *conn, frame []byte) fate {
 	if f.cut {
 		return f
 	}
-	w.s.heard.request(l, c, frame, f.coded)
+	w.s.heard.request(l, c, frame, f.code > 0)
 	if key == int16(kmsg.Fetch) {
 		latency := fetchLatency // a client that is told at once to ask elsewhere asks again at once, and time would stand still
 		if l.name == "reader" {

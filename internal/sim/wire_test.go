@@ -37,7 +37,7 @@ type fate struct {
 	late    time.Duration   // the request waits before the broker sees it
 	sure    bool            // what is late comes also if the connection has gone by then
 	slow    time.Duration   // the answer waits
-	coded   bool            // the broker answers with an error of the faults
+	code    int             // number of the error that is the broker's answer; 0: none
 	hit     func(gone bool) // called when it has come true, and whether the connection had gone by then; nil: nobody asks
 }
 
@@ -137,6 +137,10 @@ func (c *conn) send(b []byte) (int, error) {
 	}
 	f := c.link.net.request(c.link, c, b)
 	c.link.net.expect(max(f.late, f.slow))
+	size := len(b)
+	if f.code > 0 {
+		b = numbered(b, f.code)
+	}
 	if f.cut {
 		f.happens()
 		_ = c.Close()
@@ -152,7 +156,7 @@ func (c *conn) send(b []byte) (int, error) {
 	} else {
 		c.out.put(b, 0, f.sure, nil)
 	}
-	return len(b), nil
+	return size, nil
 }
 
 func (c *conn) answer(b []byte) (int, error) {
