@@ -55,7 +55,7 @@ func All() []Mutant {
 		{UnstableFirst, "X5c", "UNSTABLE_OFFSET_COMMIT with offset -1 is taken for a first start", "unstable", 3},
 		{PromisesIgnored, "X6", "a record's promise is not read: Flush says nil, so it commits", "record refused", 1},
 		{EndNilTrusted, "X6", "the offsets' error codes are not read: EndTransaction says nil, so it is committed", "", 82},
-		{AbortTrusted, "X6", "after a commit without an answer TryAbort says nil, so the same steps are published again", "", 6},
+		{AbortTrusted, "X6", "after a commit without an answer TryAbort says nil, so the same steps are published again", "cut off", 6},
 		{OffsetsOutside, "X4", "offsets are committed beside the transaction", "", 1},
 		{OlderOwnership, "X7", "a newer generation is used under the ownership of when the steps were queued", "slow commits", 3},
 		{ByWriter, "X5e", "a directory of our own that reaches to the committed seq is believed; (seq, hash) is not compared", "overtaken", 39},

@@ -26,8 +26,8 @@ func (s *sim) act() {
 	s.heal()
 }
 
-// settle waits until nothing is left to be done (I8): a subscriber sees no lag and no coupon on its way, for a while, each partition has one owner, and no
-// transaction is open. What has stopped and can go on is started again, once.
+// settle waits until nothing is left to be done (I8): a subscriber sees no lag and no coupon on its way, for a while, each partition has one owner, which has
+// published what it decided, and no transaction is open. What has stopped and can go on is started again, once.
 func (s *sim) settle() {
 	quiet, mended := 0, false
 	const longest = quietMax * 3 / 4
@@ -46,7 +46,7 @@ func (s *sim) settle() {
 			}
 		}
 		// Asking the broker takes time, in which a member may be given up.
-		if quiet >= 3 && len(s.disowned()) == 0 && s.reader.caughtUp(&s.expected) && s.rests() && len(s.disowned()) == 0 {
+		if quiet >= 3 && len(s.disowned()) == 0 && s.reader.caughtUp(&s.expected) && s.rests() && s.published() && len(s.disowned()) == 0 {
 			break
 		}
 	}

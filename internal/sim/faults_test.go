@@ -133,6 +133,9 @@ func (p *plan) drawRarer() {
 		p.Faults = append(p.Faults, f)
 		p.alone()
 	}
+	if p.Seed%8 == 6 { // a client asks again by itself after a cut, and hears what became of a commit; not where nobody can be asked
+		p.wire(rng, 2, fault{Kind: "cut off"}, 60, 500, 4000, kmsg.EndTxn)
+	}
 }
 
 // alone takes out of a schedule what may not meet a loss that stops a partition: any second loss, and all that makes Redis or the issuer forget or fall
@@ -246,6 +249,8 @@ func (f *faults) judge(l *link, key int16, n int) fate {
 		return fate{cut: true, hit: hit}
 	case "cut after":
 		return fate{cutBack: true, hit: hit}
+	case "cut off":
+		return fate{cutBack: true, away: x.For, hit: hit}
 	case "swallowed":
 		return fate{swallow: true, hit: hit}
 	case "slow answer":

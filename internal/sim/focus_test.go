@@ -25,6 +25,7 @@ var focuses = map[string]func(p *plan, rng *rand.Rand){
 	"issuer":         (*plan).issuerTrouble,
 	"churn":          (*plan).churn,
 	"given up":       (*plan).givenUp,
+	"cut off":        (*plan).cutOff,
 }
 
 func (p *plan) focus(name string, rng *rand.Rand) {
@@ -124,7 +125,7 @@ func (p *plan) foreign(rng *rand.Rand) {
 // issuerTrouble lasts, and lanes begin again meanwhile.
 func (p *plan) issuerTrouble(rng *rand.Rand) {
 	p.Faults = append(p.Faults, fault{Kind: "issuer trouble", At: 500 * time.Millisecond, For: 11 * time.Second, N: rng.IntN(1000)})
-	p.wire(rng, 8, fault{Kind: "cut after"}, 120, 500, 1000, kmsg.EndTxn)
+	p.wire(rng, 8, fault{Kind: "cut off"}, 120, 500, 1000, kmsg.EndTxn)
 }
 
 // churn moves partitions while others are being taken.
@@ -139,4 +140,9 @@ func (p *plan) givenUp(rng *rand.Rand) {
 	p.Instances = 3 + rng.IntN(2)
 	p.wire(rng, 4, fault{Kind: "pause at"}, 5, 10500, 12500, kmsg.JoinGroup)
 	p.timed(rng, 3, 500, 4000, "kill", "join")
+}
+
+// cutOff processes learn nothing of a commit that was applied, and reach the broker again before they have given up.
+func (p *plan) cutOff(rng *rand.Rand) {
+	p.wire(rng, 8, fault{Kind: "cut off"}, 60, 350, 900, kmsg.EndTxn)
 }

@@ -22,6 +22,7 @@ type link struct {
 	pause chan struct{} // closed at the end of a pause; nil: none
 	met   bool          // the pause has held something back
 
+	away    time.Time   // until then it reaches no broker
 	refused atomic.Bool // it met a broker that was away
 }
 
@@ -35,13 +36,16 @@ func (l *link) dial(ctx context.Context, _, host string) (net.Conn, error) {
 	if err := l.awake(ctx); err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	away := l.away
+	l.mu.Unlock()
 	l.net.mu.Lock()
 	ln, down, refused := l.net.listeners[host], l.net.down, l.net.refused
 	l.net.mu.Unlock()
 	if down && refused != nil && ofHongbao(l) {
 		refused()
 	}
-	if ln == nil || down {
+	if ln == nil || down || time.Now().Before(away) {
 		l.refused.Store(true)
 		t := time.NewTimer(20 * time.Millisecond)
 		defer t.Stop()
@@ -140,6 +144,17 @@ func (l *link) holds() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.met = l.met || l.pause != nil
+}
+
+// cutOff keeps the process from all brokers for d.
+func (l *link) cutOff(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	l.mu.Lock()
+	l.away = time.Now().Add(d)
+	l.mu.Unlock()
+	l.cutAll()
 }
 
 // cutAll breaks every connection of the process, and says whether one was open.

@@ -33,6 +33,7 @@ type network struct {
 type fate struct {
 	cut     bool            // the connection breaks before the broker sees it
 	cutBack bool            // the broker applies it, and the connection breaks before the answer
+	away    time.Duration   // with cutBack: for so long the process then reaches no broker
 	swallow bool            // the broker applies it, and the answer never comes
 	late    time.Duration   // the request waits before the broker sees it
 	sure    bool            // what is late comes also if the connection has gone by then
@@ -174,6 +175,7 @@ func (c *conn) answer(b []byte) (int, error) {
 	}
 	switch {
 	case f.cutBack:
+		c.link.cutOff(f.away)
 		_ = c.Close()
 		return 0, errReset
 	case f.swallow:

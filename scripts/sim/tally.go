@@ -150,7 +150,7 @@ const faultsFrom = 10_000
 
 // wantedFaults are the kinds that must hit, by how they begin. A cut before and after each kind of request that hongbao sends is wanted as well.
 var wantedFaults = []string{
-	"cut before ", "cut after ", "code ", "slow answer ", "swallowed ", "late request ", "outlives ", "kill at ", "pause at ", "connections cut",
+	"cut before ", "cut after ", "cut off ", "code ", "slow answer ", "swallowed ", "late request ", "outlives ", "kill at ", "pause at ", "connections cut",
 	"kill", "kill in revoke ", "stop", "join", "pause", "pause past the session", "transaction time-out", "fence", "foreign transaction", "overtaken",
 	"broker restart", "coordinators move", "leaders move", "offsets lost", "offset forged", "facts lost", "truncated", "record refused",
 	"disk full", "failed sync", "bit flip", "directory lost", "directory older", "directory doubled", "directory foreign",
