@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -121,13 +120,6 @@ func (f *fetcher) forward(ctx context.Context, pos int64) ([]*Record, int64, err
 			return nil, pos, ctx.Err()
 		}
 	}
-}
-
-// passing says that what is wrong passes by itself: a leader that is being elected, an open transaction, a connection that was cut, a broker that
-// has answered before and is away.
-func passing(err error) bool {
-	dial, ok := errors.AsType[*net.OpError](err)
-	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || ok && dial.Op == "dial"
 }
 
 // cut drops what lies beyond the end of the span: a fetch returns whole batches.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -82,9 +81,6 @@ type Commit struct {
 	Metadata string
 }
 
-// settleMax is how long what passes by itself may take: a transaction times out after 10 s.
-const settleMax = 20 * time.Second
-
 // CommittedOffsets reads what group committed for every partition of the topic, with
 // RequireStable (X5c): it waits while a transaction on them is open, at most 20 s.
 func (c *Client) CommittedOffsets(ctx context.Context, group string, t schemas.Topic) ([]Commit, error) {
@@ -98,21 +94,6 @@ func (c *Client) CommittedOffsets(ctx context.Context, group string, t schemas.T
 		return err
 	})
 	return commits, err
-}
-
-// patiently asks until there is no error, or one that does not pass by itself. It gives up after 20 s.
-func patiently(ctx context.Context, passes func(error) bool, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, settleMax)
-	defer cancel()
-	for {
-		err := ask(ctx)
-		if err == nil || !passes(err) {
-			return err
-		}
-		if !wait(ctx, 10*time.Millisecond) {
-			return fmt.Errorf("%w, for as long as was waited (%v at most)", err, settleMax)
-		}
-	}
 }
 
 func (c *Client) offsetFetch(ctx context.Context, group, topic string, partitions int) ([]Commit, error) {
@@ -176,18 +157,6 @@ func answered(resp *kmsg.OffsetFetchResponse) []kmsg.OffsetFetchResponseGroupTop
 		}
 	}
 	return out
-}
-
-// wait pauses for d; false when ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // Commit writes a group's committed offsets with their metadata; partitions with offset -1 are
