@@ -23,7 +23,6 @@ type instance struct {
 	s       *sim
 	name    string
 	disk    *eventstore.Memory
-	old     *eventstore.Memory // an image kept for "older"
 	life    *life
 	lives   int
 	clock   atomic.Int64 // nanoseconds beside the true time

@@ -28,4 +28,8 @@ var kept = []struct {
 	{21120, "the simulation: at rest one process had not heard yet that the group went on without it"},
 	{52286, "the simulation: a member was given up while the broker was asked whether all was read"},
 	{70567, "the simulation: records that the broker had lost since were counted as read, and nobody waited for a subscriber that was behind"},
+	{673, "the simulation: a process was told to end while a lane began again, and its tail was taken for a loss"},
+	{1160, "the simulation: coupons of a partition whose facts nobody had read were looked for in another"},
+	{2194, "the simulation: two older directories of one process were the same disk"},
+	{2774, "the simulation: a turned bit that nobody had read was held against the state"},
 }

@@ -365,7 +365,7 @@ func (s *sim) directory(f fault) {
 		i.life.kill(100)
 		i.disk, i.flipped = eventstore.NewMemory(), nil
 	case 1:
-		i.old = i.disk.Crash(100, s.rng)
+		old := i.disk.Crash(100, s.rng)
 		of, writes := i.life, i.life.disk.wrote()
 		s.later(f.For/3, func() {
 			if s.allDown || i.gone {
@@ -377,7 +377,7 @@ func (s *sim) directory(f fault) {
 			if i.life != of || of.disk.wrote() > writes {
 				i.changed = "directory older"
 			}
-			i.disk, i.flipped = i.old, nil
+			i.disk, i.flipped = old, nil
 			i.begin()
 		})
 		return
