@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/eventstore"
@@ -215,7 +217,18 @@ var ends = []struct {
 	hit  func(l *life) bool
 }{
 	{"no broker answers", func(l *life) bool { return l.link.refused.Load() }},
-	{"X1: transactional id", func(l *life) bool { return l.of.paired }},
+	{"X1: transactional id", func(l *life) bool { return l.of.paired || l.of.fences() >= 3 }},
+}
+
+// fences counts the faults of the plan that fence a lane of this process, or look like it.
+func (i *instance) fences() (n int) {
+	looks := []int16{kerr.ProducerFenced.Code, kerr.InvalidProducerEpoch.Code, kerr.InvalidProducerIDMapping.Code, kerr.InvalidTxnState.Code}
+	for _, f := range i.s.plan.Faults {
+		if f.Kind == "fence" || f.Kind == "code" && f.Who == i.name && slices.Contains(looks, f.Code) {
+			n++
+		}
+	}
+	return n
 }
 
 // checkEnd is I8 for a process that has ended by itself: with a sentence that a fault explains.

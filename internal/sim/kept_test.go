@@ -31,5 +31,7 @@ var kept = []struct {
 	{673, "the simulation: a process was told to end while a lane began again, and its tail was taken for a loss"},
 	{1160, "the simulation: coupons of a partition whose facts nobody had read were looked for in another"},
 	{2194, "the simulation: two older directories of one process were the same disk"},
+	{16035, "the same"},
 	{2774, "the simulation: a turned bit that nobody had read was held against the state"},
+	{17708, "the simulation: a fence and two codes that look like one end a process, as X1 says"},
 }
