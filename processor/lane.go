@@ -20,6 +20,12 @@ import (
 // transactionTimeout is below the session timeout: what a dead lane left open is over before its partitions move.
 const transactionTimeout = 8 * time.Second
 
+// How long a lane waits before its next life: the longer, the more of them could not begin, since a broker that is away says the same for minutes.
+const (
+	laneWaitMin = 20 * time.Millisecond
+	laneWaitMax = 500 * time.Millisecond
+)
+
 // lane is one Kafka client for the partitions of a core or two. Its client has lives: an outcome that is
 // unknown (X6), or a fence, ends the client, and every partition starts again at X5 under a new one.
 type lane struct {
@@ -51,8 +57,13 @@ type life struct {
 // run keeps the lane alive until ctx ends. It returns an error only where the process must exit (X1).
 func (l *lane) run(ctx context.Context) error {
 	var fences []time.Time
+	wait := laneWaitMin
 	for ctx.Err() == nil {
-		err := l.live(ctx) // always an error: why the life ended
+		f, err := l.begin(ctx)
+		if err == nil {
+			wait = laneWaitMin
+			err = l.live(f) // always an error: why the life ended
+		}
 		var le *laneError
 		if errors.As(err, &le) && le.fenced {
 			now := time.Now()
@@ -65,20 +76,17 @@ func (l *lane) run(ctx context.Context) error {
 		if ctx.Err() == nil {
 			l.log.Warn("lane starts again at X5", "lane", l.id, "rule", "X6", "error", err)
 			l.x.metrics.laneRestarts.Inc()
-			if pause(ctx, 20*time.Millisecond) != nil {
+			if pause(ctx, wait) != nil {
 				break
 			}
+			wait = min(2*wait, laneWaitMax)
 		}
 	}
 	return nil //nolint:nilerr // ctx ended
 }
 
 // live runs one life and waits for everything in it.
-func (l *lane) live(ctx context.Context) error {
-	f, err := l.begin(ctx)
-	if err != nil {
-		return err
-	}
+func (l *lane) live(f *life) error {
 	l.mu.Lock()
 	l.life = f
 	for p := range l.owned {
