@@ -5,6 +5,7 @@ package sim
 import (
 	"encoding/binary"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -119,9 +120,9 @@ func answered(frame []byte) uint32 { return binary.BigEndian.Uint32(frame[4:8]) 
 
 // read decodes an answer, whose version has been set.
 func read(frame []byte, answer kmsg.Response) error {
-	body := frame[8:]
+	b := kbin.Reader{Src: frame[8:]}
 	if answer.IsFlexible() {
-		body = body[1:] // no tags in the header
+		kmsg.SkipTags(&b)
 	}
-	return answer.ReadFrom(body)
+	return answer.ReadFrom(b.Src)
 }

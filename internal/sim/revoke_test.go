@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"slices"
 	"sync"
 
@@ -49,7 +48,7 @@ func (r *revokes) request(l *link, c *conn, key kmsg.Key, frame []byte) (killed 
 	f, armed := r.armed[l.name]
 	switch key {
 	case kmsg.SyncGroup:
-		r.syncs[sent{c, correlation(frame)}] = int16(binary.BigEndian.Uint16(frame[6:8]))
+		r.syncs[sent{c, correlation(frame)}] = apiVersion(frame)
 		return false
 	case kmsg.Produce, kmsg.TxnOffsetCommit, kmsg.EndTxn:
 		if revoking {

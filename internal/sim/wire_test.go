@@ -164,7 +164,7 @@ func (c *conn) answer(b []byte) (int, error) {
 	if c.out.isClosed() {
 		return 0, errReset
 	}
-	id := binary.BigEndian.Uint32(b[4:8])
+	id := answered(b)
 	c.other.mu.Lock()
 	f := c.other.marks[id]
 	delete(c.other.marks, id)
