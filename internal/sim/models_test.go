@@ -35,9 +35,7 @@ func (s *sim) checkModels(l *logs) {
 				members[k] = a.Chain
 				v := claims[k]
 				if len(v) < 10 || int64(binary.BigEndian.Uint64([]byte(v[2:10]))) != a.Chain {
-					if !s.redisUntold() {
-						s.fail("I9", "facts[%d] seq %d puts user %d into chain %d, Redis holds %x", p, l.facts[p][i].Seq, a.User, a.Chain, v)
-					}
+					s.fail("I9", "facts[%d] seq %d puts user %d into chain %d, Redis holds %x", p, l.facts[p][i].Seq, a.User, a.Chain, v)
 				}
 			}
 			if a.Input.Kind == pb.EventKind_EVENT_KIND_SHARE_CREATED {
@@ -57,23 +55,20 @@ func (s *sim) checkModels(l *logs) {
 	s.checkIssuer(l)
 }
 
-// redisUntold says that Redis has lost what it knew, and that nobody may tell it again: a partition stands.
-func (s *sim) redisUntold() bool { return s.expected.redisLost && s.expected.anyStop() }
-
 func claimKey(campaign, user int64) string {
 	b := binary.AppendUvarint([]byte("{sim}:c:"), uint64(campaign))
 	return string(binary.BigEndian.AppendUint64(b, uint64(user)))
 }
 
-// calm says that nobody died, joined or began again, whatever befell Redis and the network: then claims are exact both ways. (A process that dies between a commit and a release leaves a
+// undisturbed says that nobody died, joined or began again, whatever befell Redis and the network: then claims are exact both ways. (A process that dies between a commit and a release leaves a
 // claim to the next rebuild.)
-func (s *sim) calm() bool {
+func (s *sim) undisturbed() bool {
 	return len(s.fleet) == 1 && s.fleet[0].lives == 1 && s.result.Reached["log X6: lane starts again at X5"] == 0
 }
 
 // checkClaims is I9 the other way round: no claim without a member.
 func (s *sim) checkClaims(claims map[string]string, members map[string]int64) {
-	if !s.calm() {
+	if !s.undisturbed() {
 		return
 	}
 	for k, v := range claims {

@@ -50,11 +50,11 @@ func (s *sim) checkPlaces(redis map[string]string, accepted []place) {
 	for _, a := range accepted {
 		n := taken[a.key+a.event]
 		delete(taken, a.key+a.event)
-		if n != 1 && a.timeMS > time.Now().UnixMilli()-placeMS && !s.redisUntold() {
+		if n != 1 && a.timeMS > time.Now().UnixMilli()-placeMS {
 			s.fail("I9", "facts[%d] seq %d accept a share, which has %d places in Redis", a.p, a.seq, n)
 		}
 	}
-	if !s.calm() {
+	if !s.undisturbed() {
 		return
 	}
 	for k := range taken {
