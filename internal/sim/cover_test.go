@@ -158,14 +158,14 @@ func (s *sim) coverLog() {
 }
 
 // logOf is what a process logs: counted for what rules it shows, and shown where asked.
-func (s *sim) logOf(who string) *slog.Logger {
-	return slog.New(&counting{s: s, who: who, next: s.log.Handler()}).With("who", who)
+func (s *sim) logOf(l *life) *slog.Logger {
+	return slog.New(&counting{s: s, l: l, next: s.log.Handler()}).With("who", l.of.name)
 }
 
 // counting is a slog.Handler.
 type counting struct {
 	s    *sim
-	who  string
+	l    *life
 	next slog.Handler
 }
 
@@ -175,10 +175,13 @@ func (c *counting) Enabled(context.Context, slog.Level) bool { return true }
 // Handle is part of slog.Handler. Of what is said for debugging only the rules count.
 func (c *counting) Handle(ctx context.Context, r slog.Record) error {
 	rule, says, none := "", r.Message, false // none: it had nothing to do
+	partition := int64(0)
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "rule":
 			rule = " " + a.Value.String()
+		case "partition":
+			partition = a.Value.Int64()
 		case "facts":
 			none = a.Value.Kind() == slog.KindInt64 && a.Value.Int64() == 0
 		case "error":
@@ -192,7 +195,10 @@ func (c *counting) Handle(ctx context.Context, r slog.Record) error {
 		c.s.reach("log" + rule + ": " + says)
 	}
 	if rule == " X5e" {
-		c.s.otherHistory(c.who)
+		c.s.otherHistory(c.l.of.name)
+	}
+	if r.Message == "partition stopped" {
+		c.s.stops(c.l, int32(partition), strings.TrimSpace(rule))
 	}
 	if c.next.Enabled(ctx, r.Level) {
 		return c.next.Handle(ctx, r)
@@ -218,7 +224,7 @@ func laneEnded(err error, says string) string {
 
 // WithAttrs is part of slog.Handler.
 func (c *counting) WithAttrs(as []slog.Attr) slog.Handler {
-	return &counting{s: c.s, who: c.who, next: c.next.WithAttrs(as)}
+	return &counting{s: c.s, l: c.l, next: c.next.WithAttrs(as)}
 }
 
 // WithGroup is part of slog.Handler.

@@ -20,7 +20,7 @@ type disk struct {
 	left    int // writes or syncs until it fails; negative: never
 	kind    string
 	writes  int
-	flipped *flipped // what nobody has read yet
+	flipped *flipped // nil: no bit is turned
 }
 
 // wrote says how often, so that a directory shows to have changed.
@@ -56,6 +56,7 @@ func (d *disk) fails(kind string) error {
 		return nil
 	}
 	d.left = -1 // it has ended the process, and what is left of that would try for ever
+	d.l.torn.Store(true)
 	d.l.of.s.torn()
 	if !d.l.dead.Load() {
 		d.l.of.s.hit(kind)

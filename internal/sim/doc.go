@@ -16,8 +16,8 @@
 //	I5  order per key is kept
 //	I6  hash(live state) = hash(fold from zero) = what the metadata names
 //	I7  each outbox entry is published once, in order
-//	I8  after the faults stop, while all runs: no lag, no open transaction, LSO = end, within 60 s, and none left to the broker's time-out; nothing stopped
-//	    without a cause, nobody else's transaction was ended, no process ended by itself but by a fault that hit it
+//	I8  after the faults stop, while all runs: no lag, every step published, no open transaction, LSO = end, within 60 s, and none left to the broker's
+//	    time-out; at any time: no partition stops and no process or store ends by itself without a cause, nobody else's transaction is ended
 //	I9  Redis and the issuer's memory and stock say what facts say, once reconciled
 //	I10 at each call of the issuer the coupon is in ISSUING, in that round, by facts that the broker has said are committed; one effect per coupon id at most
 //

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"hongbao/internal/topiclog"
 )
 
@@ -16,8 +18,8 @@ type expected struct {
 	cause      [partitions]string     // the fault for which it must, until it has
 	last       [partitions]*lastWords // of what must stop
 	unread     [partitions]bool       // the broker lost facts that the subscriber had not read: nothing is left to judge them by
-	redisLost  bool                   // Redis lost writes that it had acknowledged
-	issuerLost bool                   // the issuer did
+	refusals   []refusal              // records that the broker refuses for themselves
+	issuerLost bool                   // the issuer forgot what it had done
 }
 
 // lastWords is what a partition had committed when the fault hit that must stop it. Nothing may follow but, by X5f, what was decided by then and
@@ -25,6 +27,17 @@ type expected struct {
 type lastWords struct {
 	commit topiclog.Commit
 	tail   time.Time // when the fault hit, where a tail may follow
+}
+
+// refusal is a fault that refuses one record of a partition.
+type refusal struct {
+	partition int32
+	fault     *kfake.FaultHandle
+}
+
+// refused says that a record of partition p was.
+func (e *expected) refused(p int32) bool {
+	return slices.ContainsFunc(e.refusals, func(r refusal) bool { return r.partition == p && r.fault.Hits() > 0 })
 }
 
 // halts expects partition p to stop by rule for good, for a fault that counts when it has.

@@ -6,12 +6,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/eventstore"
@@ -31,7 +29,6 @@ type instance struct {
 	past    []*life      // all of them, to be waited for
 	gone    bool         // not to be started again
 	foreign bool         // on another one's directory
-	paired  bool         // its directory was another one's too: the two fence each other (X1)
 	jumped  atomic.Bool  // the clock has, and nobody has read it since
 	changed string       // what became of the directory since its process ended
 	flipped *flipped     // a bit of the directory that nobody has read since
@@ -50,6 +47,7 @@ type life struct {
 	bid  bool // it was told to end
 	dead atomic.Bool
 	told atomic.Bool // to stop
+	torn atomic.Bool // its disk has failed, or it has read a bit that was turned
 }
 
 func (s *sim) instance(name string) *instance {
@@ -78,7 +76,7 @@ func (i *instance) begin() {
 	rng := rand.New(rand.NewPCG(s.seed, uint64(i.lives)<<32|uint64(len(i.name))<<16|uint64(i.name[len(i.name)-1])))
 	var err error
 	l.gate, err = admission.New(admission.Config{
-		Memory: s.redis, Prefix: "sim", Partitions: partitions, Poll: 500 * time.Millisecond, Now: now, Rand: rng, Logger: s.logOf(i.name),
+		Memory: s.redis, Prefix: "sim", Partitions: partitions, Poll: 500 * time.Millisecond, Now: now, Rand: rng, Logger: s.logOf(l),
 	})
 	s.must(err)
 	iss := s.issuer.of(l)
@@ -88,11 +86,11 @@ func (i *instance) begin() {
 		OpenMax: s.plan.OpenMax, Pin: processor.PinOff, Lanes: s.plan.Lanes,
 		Store: eventstore.Config{
 			Dir: "data", FS: l.disk, CacheBytes: 1 << 20, MemTableBytes: 1 << 20, Sync: eventstore.SyncMode(s.plan.Sync),
-			Fatal: l.fatal, Random: randomReader{rng}, Logger: s.logOf(i.name),
+			Fatal: l.fatal, Random: randomReader{rng}, Logger: s.logOf(l),
 		},
 		Projections: projections.Config{Campaigns: s.texts}, Campaigns: s.campaigns, CodeKeys: s.keys,
 		Gate: l.gate, Issuer: iss, Stock: iss, Limiter: s.limiter,
-		CheckpointEvery: 2 * time.Second, Now: now, Logger: s.logOf(i.name),
+		CheckpointEvery: 2 * time.Second, Now: now, Logger: s.logOf(l),
 	})
 	s.must(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -123,11 +121,14 @@ func (i *instance) running() bool {
 // used says that its directory has held something.
 func (i *instance) used() bool { return i.lives > 1 || i.life.disk.wrote() > 0 }
 
-// fatal is what the store calls when its disk cannot be trusted: the process ends there and then.
+// fatal is what the store calls when its disk cannot be trusted: the process ends there and then. It is I8 where nothing was wrong with the disk.
 func (l *life) fatal(err error) {
 	l.of.s.log.Error("the process ends", "who", l.of.name, "error", err)
 	if l.dead.Load() {
 		return
+	}
+	if !l.torn.Load() {
+		l.of.s.fail("I8", "the store of %s has ended it, with nothing wrong with its disk: %v", l.of.name, err)
 	}
 	l.of.s.reach("process ended by its disk")
 	l.kill(percents[l.of.lives%4])
@@ -211,35 +212,29 @@ func (s *sim) revive() {
 	}
 }
 
-// ends are the ways in which a process may end by itself, by what it says, and whether a fault that has hit this one lies behind it.
+// ends are the ways in which a process may end by itself, by what it says, and whether it has met what it says: no broker let it in, or three answers
+// told it that another has one of its transactional ids.
 var ends = []struct {
 	says string
-	hit  func(l *life) bool
+	met  func(l *life, said string) bool
 }{
-	{"no broker answers", func(l *life) bool { return l.link.refused.Load() }},
-	{"X1: transactional id", func(l *life) bool { return l.of.paired || l.of.fences() >= 3 }},
+	{"no broker answers", func(l *life, _ string) bool { return l.link.refused.Load() }},
+	{"X1: transactional id ", func(l *life, said string) bool {
+		_, id, _ := strings.Cut(said, "X1: transactional id ")
+		id, _, _ = strings.Cut(id, " ")
+		return l.of.s.heard.fences(l.link, id) >= 3
+	}},
 }
 
-// fences counts the faults of the plan that fence a lane of this process, or look like it.
-func (i *instance) fences() (n int) {
-	looks := []int16{kerr.ProducerFenced.Code, kerr.InvalidProducerEpoch.Code, kerr.InvalidProducerIDMapping.Code, kerr.InvalidTxnState.Code}
-	for _, f := range i.s.plan.Faults {
-		if f.Kind == "fence" || f.Kind == "code" && f.Who == i.name && slices.Contains(looks, f.Code) {
-			n++
-		}
-	}
-	return n
-}
-
-// checkEnd is I8 for a process that has ended by itself: with a sentence that a fault explains.
+// checkEnd is I8 for a process that has ended by itself: with a sentence that is true.
 func (s *sim) checkEnd(l *life) {
 	if l.err == nil && l.bid || l.dead.Load() {
 		return
 	}
 	s.log.Error("a process ended", "who", l.of.name, "error", l.err)
 	for _, e := range ends {
-		if l.err != nil && strings.Contains(l.err.Error(), e.says) && e.hit(l) {
-			s.reach("end " + e.says)
+		if l.err != nil && strings.Contains(l.err.Error(), e.says) && e.met(l, l.err.Error()) {
+			s.reach("end " + strings.TrimSpace(e.says))
 			return
 		}
 	}
@@ -291,15 +286,15 @@ func (s *sim) workers() (of [partitions][]*instance) {
 	return of
 }
 
-// disowned are the partitions that not one process works on: nobody does, though nothing has stopped them, or somebody has not heard yet
+// disowned names a partition that not one process works on: nobody does, though nothing has stopped them, or somebody has not heard yet
 // that the group went on without him.
-func (s *sim) disowned() (ps []int) {
+func (s *sim) disowned() string {
 	for p, w := range s.workers() {
 		if len(w) > 1 || len(w) == 0 && !s.expected.stops[p] {
-			ps = append(ps, p)
+			return fmt.Sprintf("partition %d is not worked on by one process: %v", p, w)
 		}
 	}
-	return ps
+	return ""
 }
 
 // owners says which process works on which partition.

@@ -16,6 +16,7 @@ import (
 type flipped struct {
 	path string
 	at   int64
+	read bool
 }
 
 // flippedFile counts the flip when somebody reads what was turned.
@@ -47,8 +48,11 @@ func (f *flippedFile) read(from int64, n int) {
 	if x == nil || f.d.l.dead.Load() || x.at < from || x.at >= from+int64(n) {
 		return
 	}
-	f.d.flipped, f.d.l.of.flipped = nil, nil
-	f.d.l.of.s.hit("bit flip")
+	f.d.l.torn.Store(true)
+	if !x.read {
+		x.read = true
+		f.d.l.of.s.hit("bit flip")
+	}
 }
 
 // flip turns one bit of one table or log of a partition, and says which.
@@ -97,5 +101,5 @@ func flip(m *eventstore.Memory, rng *rand.Rand) *flipped {
 	if err != nil {
 		return nil
 	}
-	return &flipped{path, int64(at)}
+	return &flipped{path: path, at: int64(at)}
 }

@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"reflect"
 	"slices"
 	"sync"
@@ -20,6 +19,7 @@ type heard struct {
 	s       *sim
 	mu      sync.Mutex
 	waiting []*waiting
+	fenced  []fenced
 	topics  [schemas.Topics][16]byte // ids, once an answer has named them
 }
 
@@ -44,6 +44,25 @@ type answer struct {
 
 	from *link
 	body kmsg.Response
+}
+
+// fenced is an answer that told a life of a process that another has its transactional id, or that looked like it.
+type fenced struct {
+	by  *link
+	txn string
+}
+
+// fences counts those that a life has heard of a transactional id.
+func (h *heard) fences(l *link, id string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, f := range h.fenced {
+		if f == (fenced{l, id}) {
+			n++
+		}
+	}
+	return n
 }
 
 // await counts a fault when an answer shows it.
@@ -94,7 +113,7 @@ func transactionalID(frame []byte) string {
 // response shows an answer to the faults that wait for one.
 func (h *heard) response(l *link, c *conn, frame []byte) {
 	c.mu.Lock()
-	at := slices.IndexFunc(c.asked, func(q question) bool { return q.id == binary.BigEndian.Uint32(frame[4:8]) })
+	at := slices.IndexFunc(c.asked, func(q question) bool { return q.id == answered(frame) })
 	if at < 0 {
 		c.mu.Unlock()
 		return
@@ -102,13 +121,19 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 	a := &answer{question: c.asked[at], from: l}
 	c.asked = slices.Delete(c.asked, at, at+1)
 	c.mu.Unlock()
-	if _, dead := l.state(); dead || a.coded {
+	if _, dead := l.state(); dead {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	names := a.key == kmsg.Metadata && h.topics[schemas.TopicEvents] == [16]byte{}
-	if len(h.waiting) == 0 && !names || !a.read(frame) {
+	if len(h.waiting) == 0 && !names && a.txn == "" || !a.read(frame) {
+		return
+	}
+	if a.txn != "" && a.says(kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState) {
+		h.fenced = append(h.fenced, fenced{l, a.txn})
+	}
+	if a.coded {
 		return
 	}
 	if names {
@@ -126,11 +151,7 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 func (a *answer) read(frame []byte) bool {
 	a.body = kmsg.ResponseForKey(int16(a.key))
 	a.body.SetVersion(a.version)
-	b := kbin.Reader{Src: frame[8:]}
-	if a.body.IsFlexible() {
-		kmsg.SkipTags(&b)
-	}
-	return a.body.ReadFrom(b.Src) == nil
+	return read(frame, a.body) == nil
 }
 
 func (h *heard) named(r *kmsg.MetadataResponse) {

@@ -5,6 +5,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"hongbao/eventstore"
 	"hongbao/projections"
@@ -36,12 +37,21 @@ func (s *sim) checkStates(l *logs, owners [partitions]*instance) {
 			}
 			stores[i] = st
 		}
-		if err := s.checkState(l, stores[i], p, i.name); errors.Is(err, eventstore.ErrCorrupt) && i.flipped != nil {
+		if err := s.checkState(l, stores[i], p, i.name); errors.Is(err, eventstore.ErrCorrupt) && i.flippedUnread(p) {
 			s.reach("bit flip that nobody had read") // the next process would meet it, and restore the partition from facts
 		} else if err != nil {
 			s.fail("I6", "partition %d of %s: %v", p, i.name, err)
 		}
 	}
+}
+
+// flippedUnread says that a bit is turned in the directory of partition p, and that nobody has read it.
+func (i *instance) flippedUnread(p int32) bool {
+	if i.flipped == nil || i.flipped.read || !strings.HasPrefix(i.flipped.path, fmt.Sprintf("data/p%03d/", p)) {
+		return false
+	}
+	_, err := i.disk.FS().Stat(i.flipped.path)
+	return err == nil
 }
 
 func (s *sim) checkState(l *logs, st *eventstore.Store, p int32, who string) error {

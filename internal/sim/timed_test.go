@@ -292,7 +292,6 @@ func (s *sim) redisEmptied(fault) {
 	if s.redis.Empty() > 0 {
 		s.hit("redis emptied")
 	}
-	s.expected.redisLost = true // claims between the last facts and the loss
 }
 
 // redisFailover puts a replica in the place of Redis, which has all, or lacks the last writes.
@@ -301,8 +300,6 @@ func (s *sim) redisFailover(f fault) {
 	s.later(time.Duration(f.N)*time.Millisecond, func() {
 		if f.N%3 == 0 {
 			replica = s.redis.Snapshot()
-		} else {
-			s.expected.redisLost = true
 		}
 		before := s.redis.Calls()
 		if s.redis.Failover(replica) {
@@ -329,9 +326,9 @@ func (s *sim) issuerRestart(fault) {
 func (s *sim) issuerEmptied(fault) {
 	if s.issuer.inner.Wipe() > 0 {
 		s.hit("issuer emptied")
+		s.expected.issuerLost = true
 	}
 	s.issuer.forget()
-	s.expected.issuerLost = true
 }
 
 func (s *sim) clockJump(f fault) {
@@ -340,6 +337,7 @@ func (s *sim) clockJump(f fault) {
 	if f.N%2 == 0 {
 		d = -time.Duration(f.N) * time.Second / 2
 	}
+	s.ahead = max(s.ahead, d)
 	i.jumped.Store(d != 0)
 	i.clock.Store(int64(d))
 }
@@ -394,7 +392,7 @@ func (s *sim) directory(f fault) {
 		}
 		i.life.kill(100)
 		i.disk, i.flipped = o.disk.Crash(100, s.rng), nil
-		i.foreign, i.paired, o.paired = true, true, true
+		i.foreign = true
 	case 4:
 		i.life.kill(100)
 		s.torn()
@@ -410,7 +408,6 @@ func (s *sim) double(i *instance, f fault) {
 	}
 	d := s.instance(i.name + "copy")
 	d.disk = i.disk.Crash(100, s.rng)
-	i.paired, d.paired = true, true
 	s.heard.onceDoubled(d.name)
 	d.begin()
 	s.later(f.For/2, func() {
@@ -423,7 +420,9 @@ func (s *sim) double(i *instance, f fault) {
 
 // recordRefused lets the broker refuse one record for itself: its partition stops by X6 until somebody restarts the process.
 func (s *sim) recordRefused(f fault) {
-	h := s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schemas.TopicFacts.String(), Partitions: []int32{int32(f.N % partitions)}, Err: kerr.MessageTooLarge, Count: 1})
+	p := int32(f.N % partitions)
+	h := s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schemas.TopicFacts.String(), Partitions: []int32{p}, Err: kerr.MessageTooLarge, Count: 1})
+	s.expected.refusals = append(s.expected.refusals, refusal{p, h})
 	s.faults.mu.Lock()
 	s.faults.handles[fmt.Sprintf("%d record refused", 1000+f.Index)] = h
 	s.faults.mu.Unlock()
