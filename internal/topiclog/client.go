@@ -77,7 +77,8 @@ type Client struct {
 	leaders leaders
 }
 
-// Dial makes a client and asks the brokers once, so that a wrong address is an error here: a refused connection is one at once.
+// Dial makes a client and asks the brokers, so that a wrong address is an error here: a refused connection at once, a broker that cuts connections or says
+// nothing after 20 s.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

@@ -14,9 +14,10 @@ import (
 // settleMax is how long what passes by itself may take: a transaction times out after 10 s.
 const settleMax = 20 * time.Second
 
-// patiently asks until there is no error, or one that does not pass by itself. It gives up after 20 s.
-func patiently(ctx context.Context, passes func(error) bool, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, settleMax)
+// patiently asks until there is no error, or one that does not pass by itself. It gives up after 20 s, or when its caller's context ends, whose error it
+// then returns with the last one.
+func patiently(caller context.Context, passes func(error) bool, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(caller, settleMax)
 	defer cancel()
 	for {
 		err := ask(ctx)
@@ -24,6 +25,9 @@ func patiently(ctx context.Context, passes func(error) bool, ask func(context.Co
 			return err
 		}
 		if !wait(ctx, 10*time.Millisecond) {
+			if end := caller.Err(); end != nil {
+				return fmt.Errorf("%w: %w", end, err)
+			}
 			return fmt.Errorf("%w, for as long as was waited (%v at most)", err, settleMax)
 		}
 	}

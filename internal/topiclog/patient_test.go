@@ -1,6 +1,8 @@
 package topiclog
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -72,5 +74,21 @@ func TestPassingErrorsAreWaitedFor(t *testing.T) {
 	findings, err := c.Check(t.Context(), Options{Partitions: testPartitions})
 	if err != nil || len(findings) != 0 || asked < 3 {
 		t.Errorf("asked %d times, found %v, %v; want none when the leaders are there", asked, findings, err)
+	}
+}
+
+// TestWaitingEndsWithItsCaller: who is told to end while he waits hears that, beside what he waited for: it is no failure.
+func TestWaitingEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	err := patiently(ctx, passing, func(context.Context) error {
+		if asked++; asked == 3 {
+			cancel() // what was asked is answered all the same
+		}
+		return kerr.LeaderNotAvailable
+	})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, kerr.LeaderNotAvailable) || asked != 3 {
+		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
