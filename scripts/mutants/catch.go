@@ -23,9 +23,10 @@ type finding struct {
 	oracle   string   // that saw it first; empty: none
 	oracles  []string // all that saw it, in that seed
 	sentence string
-	seeds    int  // played from 1 on; the last one saw it
-	failed   int  // of them
-	replayed bool // that seed alone, in a process of its own, is seen by the same oracle
+	seeds    int   // played from 1 on; the last one saw it
+	failed   int   // of them
+	replayed bool  // that seed alone, in a process of its own, is seen by the same oracle
+	err      error // of the process: a seed failed, or did not end
 	took     time.Duration
 }
 
@@ -84,11 +85,11 @@ func (o *options) search(ctx context.Context, name mutant.Name, focus string, fi
 		err = cmd.Start()
 	}
 	if err != nil {
-		f.sentence = err.Error()
+		f.sentence, f.err = err.Error(), err
 		return f
 	}
 	f.read(stdout)
-	_ = cmd.Wait() // an error where a seed failed
+	f.err = cmd.Wait()
 	return f
 }
 

@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	caught := o.hunt(ctx, all, out)
 	controlled, bad := o.controls(ctx, all, caught, out)
 	n := table(out, all, caught)
-	fmt.Fprintf(out, "\n%d of %d mutants caught; control: %d seeds without one, %d of them failed; %.0f s\n", n, len(all), controlled, bad, time.Since(began).Seconds())
+	fmt.Fprintf(out, "\n%d of %d mutants caught; control: %d seeds without one, %d focuses failed; %.0f s\n", n, len(all), controlled, bad, time.Since(began).Seconds())
 	blind := unseen(caught)
 	fmt.Fprintf(out, "oracles that saw one: %d of %d\n", oracles-len(blind), oracles)
 	switch {
@@ -164,7 +164,7 @@ func (o *options) controls(ctx context.Context, all []mutant.Mutant, found []fin
 		mu.Lock()
 		defer mu.Unlock()
 		played += f.seeds
-		if f.failed > 0 || f.seeds == 0 {
+		if f.err != nil || f.failed > 0 || f.seeds < seeds[focuses[i]] {
 			bad++
 		}
 		fmt.Fprintf(out, "%-22s %s, %d seeds, %.0f s, focus %q: %s\n", "control", f.seen(), f.seeds, f.took.Seconds(), focuses[i], f.sentence)
