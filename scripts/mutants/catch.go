@@ -79,7 +79,8 @@ func (o *options) search(ctx context.Context, name mutant.Name, focus string, fi
 	cmd := exec.CommandContext(ctx, filepath.Join(o.dir, "sim"), args...)    //nolint:gosec // made by us
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it has a process to end
 	cmd.WaitDelay = 10 * time.Second
-	cmd.Stderr = io.Discard // a failure is in what it prints as well
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -89,7 +90,9 @@ func (o *options) search(ctx context.Context, name mutant.Name, focus string, fi
 		return f
 	}
 	f.read(stdout)
-	f.err = cmd.Wait()
+	if f.err = cmd.Wait(); f.err != nil && f.sentence == "" { // no oracle failed: some seeds did not end, or no fault hit
+		f.sentence = strings.TrimSpace(stderr.String())
+	}
 	return f
 }
 
