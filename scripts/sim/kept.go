@@ -41,9 +41,6 @@ func keptSeeds(path string) ([]uint64, error) {
 
 // playKept plays the kept seeds: all in one process, and those that it did not come to by themselves.
 func (o *options) playKept(ctx context.Context) []result {
-	if len(o.kept) == 0 {
-		return nil
-	}
 	var all []result
 	for _, r := range o.chunkOf(ctx, span{}, io.Discard, "-sim.kept") {
 		if slices.Contains(o.kept, r.Seed) {

@@ -51,7 +51,7 @@ type options struct {
 	seedMax  time.Duration
 	dir      string
 	binary   string
-	kept     []uint64 // seeds that once found something: played before the others
+	kept     []uint64 // seeds that once found something: played besides
 }
 
 func main() {
@@ -71,7 +71,7 @@ func parse(args []string) (*options, error) {
 	fs.Uint64Var(&o.first, "first", 1, "the first of many seeds")
 	fs.IntVar(&o.seeds, "seeds", 0, "how many seeds")
 	fs.IntVar(&o.procs, "procs", runtime.NumCPU(), "processes at once")
-	fs.IntVar(&o.chunk, "chunk", 0, "seeds of one process; 0: 50, or up to 400 where nobody waits for the first that fails")
+	fs.IntVar(&o.chunk, "chunk", 0, "seeds of one process; 0: 50, or up to 1000 where nobody waits for the first that fails")
 	fs.StringVar(&o.tags, "tags", "", "further build tags, of planted bugs")
 	fs.BoolVar(&o.only, "build", false, "build the binary and play nothing")
 	fs.BoolVar(&o.built, "built", false, "play the binary that -build made with the same tags")
@@ -98,7 +98,7 @@ func parse(args []string) (*options, error) {
 	if o.chunk <= 0 {
 		o.chunk = chunkMin
 		if !o.stop && o.seeds >= coverageFrom { // what a process plays to warm up counts less
-			o.chunk = min(chunkMax, max(1, o.seeds/(2*o.procs)))
+			o.chunk = chunkMax
 		}
 	}
 	o.tags = strings.Join(strings.Fields("synctests "+strings.ReplaceAll(o.tags, ",", " ")), ",")
@@ -131,7 +131,7 @@ func (o *options) replayed() error {
 // How many seeds a process plays, unless -chunk says otherwise.
 const (
 	chunkMin = 50
-	chunkMax = 400
+	chunkMax = 1000
 )
 
 // plant completes the options for a planted bug.
@@ -215,9 +215,6 @@ func (o *options) many(ctx context.Context, out io.Writer) error {
 		if o.over(r) {
 			cancel()
 		}
-	}
-	for _, r := range o.playKept(ctx) {
-		judge(&r)
 	}
 	o.spread(ctx, judge)
 	if n := len(failed); n > 0 && o.over(&failed[n-1]) {

@@ -42,15 +42,15 @@ const (
 	memoryMax = 3 << 30          // address space of a process
 )
 
-// spread plays all seeds in several processes; fn is called for each, one at a time.
+// spread plays all seeds in several processes, in shorter rows towards the end; fn is called for each, one at a time.
 func (o *options) spread(ctx context.Context, fn func(*result)) {
-	work := make(chan span)
+	work := make(chan func() []result)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for range max(1, o.procs) {
 		wg.Go(func() {
-			for s := range work {
-				for _, r := range o.whole(ctx, s) {
+			for row := range work {
+				for _, r := range row() {
 					mu.Lock()
 					if ctx.Err() == nil {
 						fn(&r)
@@ -60,11 +60,20 @@ func (o *options) spread(ctx context.Context, fn func(*result)) {
 			}
 		})
 	}
-	for at := 0; at < o.seeds && ctx.Err() == nil; at += o.chunk {
+	send := func(row func() []result) {
 		select {
-		case work <- span{o.first + uint64(at), min(o.chunk, o.seeds-at)}:
+		case work <- row:
 		case <-ctx.Done():
 		}
+	}
+	if len(o.kept) > 0 {
+		send(func() []result { return o.playKept(ctx) })
+	}
+	for at := 0; at < o.seeds && ctx.Err() == nil; {
+		left := o.seeds - at
+		s := span{o.first + uint64(at), min(left, o.chunk, max(chunkMin, left/2/max(1, o.procs)))}
+		send(func() []result { return o.whole(ctx, s) })
+		at += s.n
 	}
 	close(work)
 	wg.Wait()
