@@ -25,13 +25,3 @@ func NewRegistry(version string) *prometheus.Registry {
 	)
 	return registry
 }
-
-// LatencyBuckets are the upper bounds, in seconds, of every latency histogram, so that they
-// can be added up over rooms: 1 ms to 16 s by doubling, with the 60 and 80 ms of the
-// latency goals as bounds of their own.
-func LatencyBuckets() []float64 {
-	return []float64{
-		0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.060, 0.080, 0.128,
-		0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384,
-	}
-}
