@@ -138,7 +138,10 @@ func (d *demo) play(ctx context.Context, a *app, log *topiclog.Client) error {
 	if err != nil {
 		return err
 	}
-	return a.answer(answer, answer.print)
+	if err := a.answer(answer, answer.print); err != nil || answer.OK {
+		return err
+	}
+	return errFailed
 }
 
 func (d *demo) stream(a *app) (iter.Seq[*cascade.Record], int64, error) {
@@ -166,13 +169,17 @@ func (d *demo) stream(a *app) (iter.Seq[*cascade.Record], int64, error) {
 
 // wait looks at the topics, as an auditor would, until nothing is in flight.
 func (d *demo) wait(ctx context.Context, a *app, log *topiclog.Client, began time.Time, sent int64) (*demoAnswer, error) {
+	keys, err := a.cfg.loadCodeKeys()
+	if err != nil {
+		return nil, err
+	}
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	var judged time.Time
 	for {
 		answer := &demoAnswer{}
 		top := &topInviters{}
-		r, err := verify.Run(ctx, verify.Config{Log: verify.OnKafka(log), Group: a.cfg.GroupID(), Users: top.add})
+		r, err := verify.Run(ctx, verify.Config{Log: verify.OnKafka(log), Group: a.cfg.GroupID(), Keys: keys, Users: top.add})
 		if err != nil {
 			return nil, err
 		}
