@@ -61,51 +61,40 @@ func (a *app) verify(ctx context.Context, withRedis bool) (*verify.Report, error
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	campaigns, err := a.cfg.loadCampaigns()
-	if err != nil {
-		return nil, errors.Join(err, client.Close())
-	}
-	cfg.Stock = issuerMemory{issuer, campaigns}
+	cfg.Stock = issuerMemory{issuer}
 	r, err := verify.Run(ctx, cfg)
 	return r, errors.Join(err, client.Close())
 }
 
-// issuerMemory is what the issuer's Redis says of the configured campaigns.
-type issuerMemory struct {
-	issuer    *fsm.RedisIssuer
-	campaigns []*schemas.Campaign
-}
+// issuerMemory is what the issuer's Redis says of a campaign.
+type issuerMemory struct{ issuer *fsm.RedisIssuer }
 
 // Remembered is verify.Stock's.
-func (m issuerMemory) Remembered(ctx context.Context, fn func(id schemas.CouponID, done bool) error) error {
-	for _, c := range m.campaigns {
-		done := map[schemas.CouponID]bool{}
-		if err := m.issuer.Each(ctx, c.ID, func(k fsm.Key, a fsm.Answer) error {
-			done[k.ID] = done[k.ID] || a == fsm.Done
-			return nil
-		}); err != nil {
+func (m issuerMemory) Remembered(ctx context.Context, campaign int64, fn func(id schemas.CouponID, done bool) error) error {
+	done := map[schemas.CouponID]bool{}
+	if err := m.issuer.Each(ctx, campaign, func(k fsm.Key, a fsm.Answer) error {
+		done[k.ID] = done[k.ID] || a == fsm.Done
+		return nil
+	}); err != nil {
+		return err
+	}
+	for id, d := range done {
+		if err := fn(id, d); err != nil {
 			return err
-		}
-		for id, d := range done {
-			if err := fn(id, d); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
 // Levels is verify.Stock's.
-func (m issuerMemory) Levels(ctx context.Context) ([]verify.Level, error) {
-	var all []verify.Level
-	for _, c := range m.campaigns {
-		n, err := m.issuer.Counts(ctx, c.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range n.Kinds {
-			all = append(all, verify.Level{Campaign: c.ID, Coupon: k.Kind, Declared: k.Declared, Left: k.Left})
-		}
+func (m issuerMemory) Levels(ctx context.Context, campaign int64) ([]verify.Level, error) {
+	n, err := m.issuer.Counts(ctx, campaign)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]verify.Level, 0, len(n.Kinds))
+	for _, k := range n.Kinds {
+		all = append(all, verify.Level{Campaign: campaign, Coupon: k.Kind, Declared: k.Declared, Left: k.Left})
 	}
 	return all, nil
 }

@@ -330,7 +330,10 @@ type memStock struct {
 	levels []Level
 }
 
-func (s *memStock) Remembered(_ context.Context, fn func(schemas.CouponID, bool) error) error {
+func (s *memStock) Remembered(_ context.Context, campaign int64, fn func(schemas.CouponID, bool) error) error {
+	if campaign != 1 {
+		return nil
+	}
 	for id, done := range s.known {
 		if err := fn(id, done); err != nil {
 			return err
@@ -339,7 +342,14 @@ func (s *memStock) Remembered(_ context.Context, fn func(schemas.CouponID, bool)
 	return nil
 }
 
-func (s *memStock) Levels(context.Context) ([]Level, error) { return s.levels, nil }
+func (s *memStock) Levels(_ context.Context, campaign int64) (of []Level, _ error) {
+	for _, l := range s.levels {
+		if l.Campaign == campaign {
+			of = append(of, l)
+		}
+	}
+	return of, nil
+}
 
 func stockOf(sc *scenario) *memStock {
 	s := &memStock{known: map[schemas.CouponID]bool{}}

@@ -32,11 +32,11 @@ type Cursor interface {
 // Stock is what the issuer's Redis remembers. It is asked after the topics were read, so the
 // check of that name wants a system at rest.
 type Stock interface {
-	// Remembered calls fn for every coupon id with a kept answer; done says that the answer of
-	// any round was that it was issued.
-	Remembered(ctx context.Context, fn func(id schemas.CouponID, done bool) error) error
-	// Levels are what was declared and what is left of every coupon kind.
-	Levels(ctx context.Context) ([]Level, error)
+	// Remembered calls fn for every coupon id of a campaign with a kept answer; done says that the
+	// answer of any round was that it was issued.
+	Remembered(ctx context.Context, campaign int64, fn func(id schemas.CouponID, done bool) error) error
+	// Levels are what was declared and what is left of every coupon kind of a campaign.
+	Levels(ctx context.Context, campaign int64) ([]Level, error)
 }
 
 // Level is the stock of one coupon kind, in pieces.

@@ -2,6 +2,8 @@ package verify
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"hongbao/schemas"
 )
@@ -13,12 +15,20 @@ func (v *run) checkStock(ctx context.Context) error {
 		return nil
 	}
 	known := make(map[schemas.CouponID]bool)
-	err := v.cfg.Stock.Remembered(ctx, func(id schemas.CouponID, done bool) error {
-		known[id] = known[id] || done
-		return nil
-	})
-	if err != nil {
-		return err
+	var levels []Level
+	for _, id := range v.campaigns() {
+		err := v.cfg.Stock.Remembered(ctx, id, func(id schemas.CouponID, done bool) error {
+			known[id] = known[id] || done
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		of, err := v.cfg.Stock.Levels(ctx, id)
+		if err != nil {
+			return err
+		}
+		levels = append(levels, of...)
 	}
 	issued := make(map[kind]int64)
 	for _, p := range v.parts {
@@ -35,10 +45,6 @@ func (v *run) checkStock(ctx context.Context) error {
 	for id := range known {
 		v.broken.add(Broken{CheckStock, -1, 0, -1, sentence("Redis remembers coupon %s, which no command named", hex(id[:]))})
 	}
-	levels, err := v.cfg.Stock.Levels(ctx)
-	if err != nil {
-		return err
-	}
 	for _, l := range levels {
 		if n := issued[kind{l.Campaign, l.Coupon}]; l.Declared-l.Left != n {
 			v.broken.add(Broken{CheckStock, -1, 0, -1, sentence("campaign %d, kind %s: %d declared and %d left, but Redis remembers %d coupons as issued",
@@ -46,6 +52,17 @@ func (v *run) checkStock(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// campaigns are those that the facts of some partition know, in order.
+func (v *run) campaigns() []int64 {
+	ids := make(map[int64]bool)
+	for _, p := range v.parts {
+		for id := range p.campaigns {
+			ids[id] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
 }
 
 func (p *partition) checkIssued(c *coupon, known, done bool) {
