@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
+	"slices"
 )
 
 // CodeKeys are the live keys of invite codes: one, or two while they are rotated. Codes of either
@@ -37,6 +38,11 @@ func DemoCodeKeys() *CodeKeys {
 // Demo says that these are the published demo key, good for campaign DemoCampaignID alone: a
 // verifier answers CodeForged for any other, and a process must refuse to run any other.
 func (k *CodeKeys) Demo() bool { return k.demo }
+
+// Has says whether a key of this id is live.
+func (k *CodeKeys) Has(id uint8) bool {
+	return slices.ContainsFunc(k.keys, func(key codeKey) bool { return key.id == id })
+}
 
 // Mint makes a code with the minting key; c.KeyID is not looked at. See CodeMinter for many.
 func (k *CodeKeys) Mint(c Code) string { return string(k.AppendMint(nil, c)) }

@@ -101,7 +101,7 @@ func (p *partition) forged(cmd *schemas.Command, r *topiclog.Record) bool {
 	switch status := p.signed.Verify(cmd); {
 	case status == schemas.CodeGood:
 		return false
-	case len(cmd.MAC) == 0, status == schemas.CodeForged && p.v.cfg.Keys != nil:
+	case len(cmd.MAC) == 0, status == schemas.CodeForged:
 		return true
 	}
 	return cmd.FactSeq > p.meta.Seq && r.Offset < p.meta.Positions[schemas.TopicCommands]

@@ -56,8 +56,9 @@ type User struct {
 type Config struct {
 	Log   Log
 	Group string // of the pipeline; its committed offsets say how far the facts reach
-	// Keys verify invite codes. Nil: a well-formed code of its event is taken as the fact took
-	// it, because keys are secrets that an auditor may not have.
+	// Keys verify invite codes. A well-formed code under a key that is not among them is taken as the
+	// fact took it, and counted: keys are secrets that an auditor may not have, and are dropped before
+	// the events under them. Nil: the published demo key.
 	Keys *schemas.CodeKeys
 	// Stock adds the check of that name. Nil leaves it out.
 	Stock Stock
@@ -80,6 +81,9 @@ func (c *Config) complete() error {
 	}
 	if c.Group == "" {
 		return errors.New("verify: no consumer group named; --group says whose committed offsets count")
+	}
+	if c.Keys == nil {
+		c.Keys = schemas.DemoCodeKeys()
 	}
 	if c.KeepBroken <= 0 {
 		c.KeepBroken = 100

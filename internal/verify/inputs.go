@@ -154,7 +154,7 @@ func (p *partition) decode(rec *topiclog.Record) (poison uint64, appended bool) 
 }
 
 // readCode completes a share or join with what its code says; false for a join whose code cannot
-// be read. CodeMissing stands for "well formed, its keys are not known here".
+// be read. CodeMissing stands for "well formed, its key is not known here".
 func (p *partition) readCode() bool {
 	e := &p.event
 	if e.Kind != schemas.EventShare && e.Kind != schemas.EventJoin {
@@ -163,8 +163,9 @@ func (p *partition) readCode() bool {
 	var c schemas.Code
 	e.Code = p.verifier.Verify(e.CodeText, &c)
 	e.CodeExpiresS = c.ExpiresS
-	if e.Code == schemas.CodeForged && p.v.cfg.Keys == nil {
+	if e.Code == schemas.CodeForged && !p.v.cfg.Keys.Has(c.KeyID) {
 		e.Code = schemas.CodeMissing
+		p.tally.unchecked++
 	}
 	if e.Kind == schemas.EventJoin {
 		e.Campaign, e.Chain, e.Inviter = c.Campaign, c.Chain, c.Inviter

@@ -21,6 +21,9 @@ func (r *Report) Print(w io.Writer) error {
 		fmt.Fprintf(&b, ", deepest %d (1: %d)", deepest, r.Depth["1"])
 	}
 	fmt.Fprintf(&b, "\ncoupons   %s\n", counts(r.Coupons))
+	if r.CodesUnchecked > 0 {
+		fmt.Fprintf(&b, "unchecked %d codes under keys that were not given; facts say whether they were genuine\n", r.CodesUnchecked)
+	}
 	if r.Others > 0 {
 		fmt.Fprintf(&b, "others    %d commands of other services, without a fact behind them\n", r.Others)
 	}

@@ -44,6 +44,9 @@ type Report struct {
 	Gone   int64 `json:"gone"`            // verdicts not recomputed: retention has deleted their events
 	Others int64 `json:"commands_others"` // commands of other services, which have no fact behind them
 
+	// CodesUnchecked are well-formed codes under a key that was not given, dropped since or secret: whether they are genuine is taken as the facts took it.
+	CodesUnchecked int64 `json:"codes_unchecked"`
+
 	UsedReversed      []string `json:"used_reversed"`       // vouchers that were used although their order is reversed; nothing is taken back (domain.md section 6)
 	UsedReversedTotal int64    `json:"used_reversed_total"` // UsedReversed is bounded, this is not
 }
@@ -83,7 +86,7 @@ func (r *recorder) add(b Broken) {
 
 // tally is what one partition counts.
 type tally struct {
-	events, facts, shares, joins, gone, others int64
+	events, facts, shares, joins, gone, others, unchecked int64
 
 	accepted, duplicate int64
 	refused             [64]int64 // by reason
@@ -134,6 +137,7 @@ func (p *partition) addTo(r *Report) {
 	r.JoinsAccepted += t.joins
 	r.Gone += t.gone
 	r.Others += t.others
+	r.CodesUnchecked += t.unchecked
 	for d, n := range t.depth {
 		count(r.Depth, itoa(int64(d)), n)
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -61,23 +62,30 @@ func TestGoneEventsAreCounted(t *testing.T) {
 	}
 }
 
-// Without keys a good code cannot be told from a forged one, but the code of somebody else can.
+// Without its key, which is secret or was dropped, a good code cannot be told from a forged one, but the code of somebody else can. How many are taken
+// as the facts took them is said.
 func TestWithoutCodeKeys(t *testing.T) {
 	t.Parallel()
-	sc := newScenario(t)
-	c := config(sc.build())
-	c.Keys = nil
-	if r := mustRun(t, c); !r.OK {
+	others, err := schemas.ParseCodeKeys("keys", []byte("keys: [{id: 9, secret: "+base64.StdEncoding.EncodeToString(make([]byte, 32))+", mint: true}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config(newScenario(t).build())
+	if r := mustRun(t, c); r.CodesUnchecked != 0 {
+		t.Errorf("%d codes unchecked, under the key that minted them", r.CodesUnchecked)
+	}
+	c.Keys = others
+	if r := mustRun(t, c); !r.OK || r.CodesUnchecked < r.SharesAccepted+r.JoinsAccepted {
 		t.Errorf("report:\n%s", printed(t, r))
 	}
-	sc = newScenario(t)
+	sc := newScenario(t)
 	for _, f := range sc.p.facts {
 		if v := &f.f.Verdict; f.f.Kind == schemas.FactRefused && v.Event == schemas.EventShare && v.Reason == pb.Reason_REASON_BAD_CODE {
 			v.Reason = pb.Reason_REASON_SHARE_LIMIT
 		}
 	}
 	c = config(sc.build())
-	c.Keys = nil
+	c.Keys = others
 	if r := mustRun(t, c); !has(r, CheckGraph, "is SHARE_LIMIT; recomputed: BAD_CODE") {
 		t.Errorf("report:\n%s", printed(t, r))
 	}
