@@ -52,13 +52,13 @@ type Mutant struct {
 func All() []Mutant {
 	return []Mutant{
 		{OffsetBeforeFence, "X1, X5c", "the committed offset is read before the lane's id is initialised, unstable or not", "late requests", 2},
-		{UnstableFirst, "X5c", "UNSTABLE_OFFSET_COMMIT with offset -1 is taken for a first start", "unstable", 3},
+		{UnstableFirst, "X5c", "UNSTABLE_OFFSET_COMMIT with offset -1 is taken for a first start", "unstable", 2},
 		{PromisesIgnored, "X6", "a record's promise is not read: Flush says nil, so it commits", "record refused", 1},
 		{EndNilTrusted, "X6", "the offsets' error codes are not read: EndTransaction says nil, so it is committed", "", 3},
 		{AbortTrusted, "X6", "after a commit without an answer TryAbort says nil, so the same steps are published again", "cut off", 6},
 		{OffsetsOutside, "X4", "offsets are committed beside the transaction", "", 1},
 		{OlderOwnership, "X7", "a newer generation is used under the ownership of when the steps were queued", "slow commits", 1},
-		{ByWriter, "X5e", "a directory of our own that reaches to the committed seq is believed; (seq, hash) is not compared", "overtaken", 39},
+		{ByWriter, "X5e", "a directory of our own that reaches to the committed seq is believed; (seq, hash) is not compared", "overtaken", 32},
 		{SeqAlone, "X8, X5e", "a directory that stands lower than the committed seq is continued, whatever its hash", "overtaken", 2},
 		{StateFirst, "X2", "nodes are written in a batch of their own before the step's entry", "", 2},
 		{NoStepEnded, "X4, X8", "a step is published without its StepEnded", "", 1},

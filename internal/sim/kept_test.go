@@ -2,7 +2,7 @@
 
 package sim
 
-// kept are the seeds that found something, and what. Each run plays them, before its own.
+// kept are the seeds that found something, and what. Each run plays them besides its own.
 var kept = []struct {
 	seed  uint64
 	found string
