@@ -78,7 +78,9 @@ func (m *member) options() []kgo.Opt {
 
 // start joins the group. Partitions arrive by callback.
 func (m *member) start(opts []kgo.Opt) error {
+	m.mu.Lock() // who looks may do so before anything is owned
 	m.owned = map[int32]bool{}
+	m.mu.Unlock()
 	cl, err := kgo.NewClient(append(opts, m.options()...)...)
 	if err != nil {
 		return fmt.Errorf("group member %s: %w", m.instance, err)

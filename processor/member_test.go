@@ -175,3 +175,18 @@ func TestRetryIsNeverEarly(t *testing.T) {
 		t.Errorf("the earliest is due in 30 ms, the worker sleeps %s", got)
 	}
 }
+
+// TestHeldBeforeStart: a health page may ask before the member has begun; the race detector sees whether they meet.
+func TestHeldBeforeStart(t *testing.T) {
+	t.Parallel()
+	m := &member{group: "g", topic: "t", instance: "a", log: slog.New(slog.DiscardHandler)}
+	began := make(chan error)
+	go func() { began <- m.start([]kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}) }()
+	if held := m.held(); len(held) > 0 {
+		t.Errorf("holds %v", held)
+	}
+	if err := <-began; err != nil {
+		t.Fatal(err)
+	}
+	m.cl.Close()
+}
