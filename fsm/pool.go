@@ -31,8 +31,8 @@ type PoolConfig struct {
 	Issuer  Issuer
 	Limiter Limiter
 	// Ready says whether this task may still be sent: its ISSUING fact is committed
-	// and the lease was confirmed less than session timeout - AttemptTimeout ago
-	// (X11). Asked again right before the call. Safe for concurrent use, must not block.
+	// and the lease was confirmed so lately that it outlasts an AttemptTimeout (X11).
+	// Asked again right before the call. Safe for concurrent use, must not block.
 	Ready func(*Task) bool
 	// Deliver takes each submitted task's outcome, once, in no promised order. Called
 	// by several goroutines; while it blocks, a worker of the pool does nothing else.

@@ -3,6 +3,9 @@ package processor
 import (
 	"context"
 	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hongbao/eventstore"
 	"hongbao/internal/topiclog"
@@ -50,4 +53,20 @@ func (x *Processor) StatusBehindLanes() Status {
 	x.member.id = "given up"
 	x.member.mu.Unlock()
 	return x.Status()
+}
+
+// CommitProves commits an offset in a transaction as a lane does, and says whether that counts as a proof of the lease.
+func CommitProves(ctx context.Context, cl *kgo.Client, txnID string, cfg Config, events [16]byte, id string, generation int32) (bool, error) {
+	x := &Processor{cfg: cfg, eventsID: events, member: &member{}}
+	x.routes.names[schemas.TopicEvents] = cfg.Prefix + schemas.TopicEvents.String()
+	err := x.commitOffsets(ctx, cl, txnID, lease{member: id, generation: generation}, []*step{{partition: &partition{}}})
+	return x.member.confirmedWithin(time.Hour), err
+}
+
+// Assigned says whether partition p is this instance's, taken over or not.
+func (x *Processor) Assigned(p int32) bool {
+	l := x.laneOf(p)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.owned[p]
 }

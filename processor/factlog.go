@@ -14,10 +14,10 @@ type factEnd struct {
 	hash schemas.Hash
 }
 
-func (e *factEnd) read(value []byte) error {
+func (e *factEnd) read(p int32, r *topiclog.Record) error {
 	var f schemas.Fact
-	if err := f.Decode(value); err != nil {
-		return err
+	if err := f.Decode(r.Value); err != nil {
+		return unfoldable(p, r.Offset, err)
 	}
 	*e = factEnd{seq: f.Seq}
 	if f.Kind == schemas.FactStepEnded {
@@ -37,7 +37,7 @@ func (x *Processor) lastFact(ctx context.Context, p int32, start, end int64) (fa
 	for window := int64(64); start < end; window *= 4 {
 		from := max(start, end-window)
 		err := x.eachFactRecord(ctx, x.factSpan(p, from, end), func(rs []*topiclog.Record) error {
-			return last.read(rs[len(rs)-1].Value)
+			return last.read(p, rs[len(rs)-1])
 		})
 		if err != nil || last.seq > 0 || from == start {
 			return last, err
@@ -104,7 +104,7 @@ func (x *Processor) firstSeq(ctx context.Context, p int32, from, end int64) (int
 	}
 	var f schemas.Fact
 	if err := f.Decode(rs[0].Value); err != nil {
-		return 0, fmt.Errorf("%s[%d] offset %d: %w", schemas.TopicFacts, p, rs[0].Offset, err)
+		return 0, unfoldable(p, rs[0].Offset, err)
 	}
 	return f.Seq, nil
 }

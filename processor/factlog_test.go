@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,6 +29,25 @@ func TestOffsetOfSeq(t *testing.T) {
 		}
 		if own := seq - 1; at > own || own-at > seekWindow {
 			t.Errorf("seq %d is at offset %d, found %d", seq, own, at)
+		}
+	}
+}
+
+// TestFactsThatCannotBeRead: a fact of a newer version, or damaged, stops its partition by X8, wherever a takeover meets it; the lane goes on.
+func TestFactsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	x := settleProcessor(t)
+	r := &kgo.Record{Topic: x.routes.names[schemas.TopicFacts], Value: []byte("\xff newer")}
+	if err := x.plain.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	_, last := x.lastFact(t.Context(), 0, 0, 1)
+	_, first := x.firstSeq(t.Context(), 0, 0, 1)
+	part := &partition{x: x}
+	_, step := part.isStep(t.Context(), &settled{end: 1}, 7, schemas.Hash{})
+	for name, err := range map[string]error{"the last": last, "the first": first, "the one of a step": step} {
+		if stop, ok := errors.AsType[*Stop](err); !ok || stop.Rule != "X8" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package processor_test
 
 import (
+	"context"
 	"iter"
+	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 
 	"hongbao/internal/cascade"
@@ -55,6 +58,60 @@ func TestTwoInstances(t *testing.T) {
 	f.send(parts[2])
 	f.await("the one that returned to work again", func() bool { return len(a.x.Status().Working) == 8 })
 	checkCounts(t, f.mustVerify(), stream.Counts())
+}
+
+// heldRestore is a logger of one whose restores end only when it is let go.
+type heldRestore struct {
+	slog.Handler
+	held chan struct{}
+	free chan struct{}
+}
+
+// Enabled is part of slog.Handler: also where nobody reads the log.
+func (h *heldRestore) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle is part of slog.Handler.
+func (h *heldRestore) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "partition restored from facts" {
+		h.held <- struct{}{}
+		<-h.free
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// TestBackDuringTakeover: a partition goes to another instance and comes back while its takeover still folds. What the other one has
+// committed is looked at: the takeover that began before knows nothing of it, and is over (X5, X7).
+func TestBackDuringTakeover(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, partitions(2))
+	d := f.feed()
+	share := func(p int32, n int) { d.put(d.share(1, f.chainIn(p, n), f.chainIn(p, n))) }
+	f.working(2, f.start("before"))
+	share(0, 1)
+	share(1, 1)
+	f.mustVerify()
+	f.end("before")
+
+	h := &heldRestore{Handler: testLogger(t).Handler(), held: make(chan struct{}, 9), free: make(chan struct{})}
+	free := sync.OnceFunc(func() { close(h.free) })
+	t.Cleanup(free) // or a test that fails would wait for it
+	cfg := f.config("slow", f.dir("slow"))
+	cfg.Logger = slog.New(h)
+	slow := f.startWith(cfg)
+	f.await("both partitions to be restored", func() bool { return len(h.held) == 2 })
+	other := f.start("other")
+	f.working(1, other)
+	moved := other.x.Status().Working[0]
+	share(moved, 2)
+	f.mustVerify()
+	f.end("other")
+	f.await("the partition to come back", func() bool { return slow.x.Assigned(moved) })
+	share(moved, 3)
+	free()
+	f.working(2, slow)
+	if r := f.mustVerify(); r.SharesAccepted != 4 {
+		t.Errorf("%d shares accepted of 4", r.SharesAccepted)
+	}
 }
 
 // TestKilled: kill -9 three times, while there is lag and coupons are in ISSUING, loses nothing and doubles

@@ -13,8 +13,12 @@ import (
 	pb "hongbao/schemas/invitepb"
 )
 
-// leaseFresh is session timeout - attempt timeout (X11).
-const leaseFresh = sessionTimeout - 5*time.Second
+// leaseFresh is how old a proof of the lease may be where an attempt begins: the shortest time in which a member that was heard of can lose its
+// partitions, less an attempt (X11).
+const leaseFresh = min(sessionTimeout, rebalanceTimeout) - attemptTimeout
+
+// attemptTimeout is of one call of the issuer.
+const attemptTimeout = 5 * time.Second
 
 // issueQueue holds the coupons in ISSUING that the issuer has not been asked for: each waits until the
 // fact that made it ISSUING is committed in Kafka (X11).

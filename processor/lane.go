@@ -50,6 +50,8 @@ type life struct {
 	queue  queue
 	topics map[string]schemas.Topic
 
+	takes map[int32]context.CancelCauseFunc // what ends a partition's takeover and its work; under the lane's lock
+
 	amu    sync.Mutex
 	active map[int32]*partition
 }
@@ -121,7 +123,7 @@ func (l *lane) begin(ctx context.Context) (*life, error) {
 		}
 	}
 	crashpoint.Hit("lane.producer.after")
-	f := &life{lane: l, cl: cl, active: map[int32]*partition{}, topics: map[string]schemas.Topic{}}
+	f := &life{lane: l, cl: cl, active: map[int32]*partition{}, topics: map[string]schemas.Topic{}, takes: map[int32]context.CancelCauseFunc{}}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	f.queue.wake = make(chan struct{}, 1)
 	f.queue.room = make(chan struct{}, 1)
@@ -179,6 +181,7 @@ func (l *lane) release(ctx context.Context, p int32) {
 	if mutant.On(mutant.RevokeWaits) {
 		f.await(p)
 	}
+	f.endTake(p)
 	f.amu.Lock()
 	part := f.active[p]
 	f.amu.Unlock()
@@ -186,7 +189,6 @@ func (l *lane) release(ctx context.Context, p int32) {
 		l.letGo(p)
 		return
 	}
-	part.halt(errGone)
 	if err := f.queue.drained(ctx, part); err != nil && !mutant.On(mutant.OlderOwnership) {
 		f.fail(&laneError{during: fmt.Sprintf("publishing the tail of revoked partition %d", p), err: err})
 	}
@@ -209,20 +211,36 @@ func (l *lane) lose(p int32) {
 // fail ends the life; the first reason stays.
 func (f *life) fail(err error) { f.cancel(err) }
 
-// take starts the takeover of p by X5, and another one when it has stopped and is to be tended. The caller holds l.mu.
+// take starts the takeover of p by X5, and another one when it has stopped and is to be tended. It holds for this ownership alone: one that began
+// before p went to another and came back knows nothing of what that one has committed. The caller holds l.mu.
 func (f *life) take(p int32) {
+	ctx, end := context.WithCancelCause(f.ctx)
+	if last := f.takes[p]; last != nil {
+		last(errGone)
+	}
+	f.takes[p] = end
 	f.tasks.Go(func() {
-		f.took(p, f.own(p))
-		if f.x.tended(p) && f.ctx.Err() == nil && f.owns(p) {
-			f.took(p, f.own(p))
+		defer end(nil)
+		f.took(ctx, p, f.own(ctx, p))
+		if f.x.tended(p) && ctx.Err() == nil {
+			f.took(ctx, p, f.own(ctx, p))
 		}
 	})
 }
 
-func (f *life) took(p int32, err error) {
+func (f *life) endTake(p int32) {
+	f.lane.mu.Lock()
+	defer f.lane.mu.Unlock()
+	if end := f.takes[p]; end != nil {
+		end(errGone)
+	}
+	delete(f.takes, p)
+}
+
+func (f *life) took(ctx context.Context, p int32, err error) {
 	var stop *Stop
 	switch {
-	case err == nil, errors.Is(err, errGone), f.ctx.Err() != nil:
+	case err == nil, errors.Is(err, errGone), ctx.Err() != nil:
 	case errors.As(err, &stop):
 		f.x.stopPartition(stop)
 	default:

@@ -134,6 +134,7 @@ func (x *Processor) listOffsets(ctx context.Context, p int32, iso topiclog.Isola
 
 // commitOffsets is the door of a transaction: TxnOffsetCommit before any produce, which the broker would hold for some 25 ms while
 // it still writes the last transaction's markers; the offsets are asked again every millisecond. It returns the first error of any partition.
+// That they are taken proves no lease (X11): the broker takes them from a member that it is about to give up.
 func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID string, l lease, steps []*step) error {
 	id, epoch, err := cl.ProducerID(ctx)
 	if err != nil {
@@ -152,7 +153,6 @@ func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID str
 		if mutant.On(mutant.OffsetsOutside) {
 			return x.commitBeside(ctx, l, &t)
 		}
-		sent := time.Now()
 		resp, err := req.RequestWith(ctx, cl)
 		if err != nil {
 			return fmt.Errorf("commit offsets in transaction: %w", err)
@@ -160,7 +160,6 @@ func (x *Processor) commitOffsets(ctx context.Context, cl *kgo.Client, txnID str
 		err = offsetsError(resp)
 		switch {
 		case err == nil, mutant.On(mutant.EndNilTrusted):
-			x.member.confirm(sent)
 			return nil
 		case errors.Is(err, kerr.ConcurrentTransactions), errors.Is(err, kerr.CoordinatorLoadInProgress),
 			errors.Is(err, kerr.NotCoordinator), errors.Is(err, kerr.CoordinatorNotAvailable):

@@ -108,7 +108,11 @@ func (l *lane) letGo(p int32) {
 	l.mu.Lock()
 	part := l.open[p]
 	l.mu.Unlock()
-	if part != nil && part.again() != nil {
+	if part == nil {
+		return
+	}
+	part.ticket.Store(0) // a takeover under way may have queued its tail: it belongs to nobody
+	if part.again() != nil {
 		part.leave()
 	}
 }
@@ -178,7 +182,7 @@ func (p *partition) recycle(s *step) {
 }
 
 // adopt makes the partition live: its unpublished tail goes to the queue, its inputs to the client.
-func (f *life) adopt(p *partition, s *settled) (*worker, error) {
+func (f *life) adopt(ctx context.Context, p *partition, s *settled) (*worker, error) {
 	committed := int64(0)
 	if s.offset != noOffset {
 		committed = s.meta.Seq
@@ -194,8 +198,12 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 	ticket := f.x.tickets.Add(1)
 	p.ticket.Store(ticket)
 	p.box.clear()
-	if err := f.x.member.prove(f.ctx, p.id); err != nil {
+	if err := f.x.member.prove(ctx, p.id); err != nil {
 		return nil, err
+	}
+	// A release ends ctx before it takes the ticket away: one of the two keeps what is queued from here on from being published.
+	if ctx.Err() != nil {
+		return nil, errGone
 	}
 	err := p.store.Entries(committed, func(at eventstore.Boundary, entry []byte) error {
 		st := p.spare()
@@ -225,9 +233,9 @@ func (f *life) adopt(p *partition, s *settled) (*worker, error) {
 }
 
 // work runs the worker on a thread of its own.
-func (f *life) work(w *worker) error {
+func (f *life) work(ctx context.Context, w *worker) error {
 	defer w.closeOwner()
-	ctx, halt := context.WithCancelCause(f.ctx)
+	ctx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
 	w.mu.Lock()
 	w.halted = halt
@@ -237,15 +245,15 @@ func (f *life) work(w *worker) error {
 	f.active[w.id] = w.partition
 	f.amu.Unlock()
 	defer f.forget(w.id)
-	// A release takes it out of owned before it looks into active: one of the two always sees the other.
-	if !f.owns(w.id) {
+	// A release ends ctx before it looks into active: one of the two always sees the other.
+	if ctx.Err() != nil {
 		return errGone
 	}
 	if w.stopped.Load() {
 		f.x.member.taken(w.id)
 		return w.tend(ctx)
 	}
-	from, err := f.inputs(w)
+	from, err := f.inputs(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -268,22 +276,15 @@ func (f *life) work(w *worker) error {
 	return err
 }
 
-// owns asks the lane, not the group: what a release has begun to take away is no longer ours.
-func (f *life) owns(p int32) bool {
-	f.lane.mu.Lock()
-	defer f.lane.mu.Unlock()
-	return f.lane.owned[p]
-}
-
 // inputs says from where the worker's topics are read. A position that retention has passed is a loss (X5f),
 // but for three: a topic that was never read; a retry topic, whose coupons have been woken from the
 // store; and the one marker of a control command, behind which the position stays when the topic is idle for long.
-func (f *life) inputs(w *worker) (map[string]map[int32]kgo.Offset, error) {
+func (f *life) inputs(ctx context.Context, w *worker) (map[string]map[int32]kgo.Offset, error) {
 	topics := make([]schemas.Topic, schemas.Inputs)
 	for t := range topics {
 		topics[t] = schemas.Topic(t)
 	}
-	starts, err := f.x.listOffsets(f.ctx, w.id, topiclog.Uncommitted, logStart, topics...)
+	starts, err := f.x.listOffsets(ctx, w.id, topiclog.Uncommitted, logStart, topics...)
 	if err != nil {
 		return nil, err
 	}

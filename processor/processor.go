@@ -128,7 +128,7 @@ func (x *Processor) open(ctx context.Context) error {
 		return err
 	}
 	if x.pool, err = fsm.NewPool(fsm.PoolConfig{
-		Issuer: x.cfg.Issuer, Limiter: x.cfg.Limiter, Ready: x.ready, Deliver: x.deliver,
+		Issuer: x.cfg.Issuer, Limiter: x.cfg.Limiter, Ready: x.ready, Deliver: x.deliver, AttemptTimeout: attemptTimeout,
 	}); err != nil {
 		return err
 	}
@@ -331,14 +331,10 @@ func (x *Processor) stopPartition(s *Stop) {
 	x.metrics.stop(s)
 }
 
-// keepLease proves the lease about once a second, so that the issuer may be asked (X11) also when nothing
-// is being committed.
+// keepLease proves the lease over and over, so that the issuer may be asked (X11): the group's own heartbeats tell nobody their answers.
 func (x *Processor) keepLease(ctx context.Context) {
-	for pause(ctx, time.Second) == nil {
-		if x.member.confirmedWithin(time.Second) {
-			continue
-		}
-		beat, cancel := context.WithTimeout(ctx, 3*time.Second)
+	for pause(ctx, heartbeatInterval) == nil {
+		beat, cancel := context.WithTimeout(ctx, leaseFresh)
 		if err := x.member.heartbeat(beat); err != nil && ctx.Err() == nil {
 			x.log.Debug("the lease is not proved", "rule", "X11", "error", err)
 		}

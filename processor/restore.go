@@ -85,9 +85,9 @@ func stopped(err error) error {
 }
 
 // unfoldable stops the partition alone: a fact that cannot be folded will not fold at the next try either.
-func (p *partition) unfoldable(offset int64, err error) error {
+func unfoldable(p int32, offset int64, err error) error {
 	return &Stop{
-		Partition: p.id, Rule: "X8", Expected: "every fact to decode and to fold", Found: fmt.Sprintf("at offset %d (0: in the outbox): %v", offset, err),
+		Partition: p, Rule: "X8", Expected: "every fact to decode and to fold", Found: fmt.Sprintf("at offset %d (0: in the outbox): %v", offset, err),
 		Remedy: "the fact log is damaged, or written by a newer version of hongbao: run that version, or restore the topic",
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"hongbao/schemas"
 )
 
-// own takes partition p by X5 in this life and then works on it until it is halted or the life ends.
-func (f *life) own(p int32) error {
+// own takes partition p by X5 in this life and then works on it until ctx, which is this ownership, ends.
+func (f *life) own(ctx context.Context, p int32) error {
 	defer f.x.member.taken(p) // if it was not before
-	part, err := f.partition(p)
+	part, err := f.partition(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -29,26 +29,27 @@ func (f *life) own(p int32) error {
 		defer close(opened)
 		_ = part.openStore()
 	}()
-	s, err := f.x.settle(f.ctx, f.cl, p)
+	s, err := f.x.settle(ctx, f.cl, p)
 	<-opened
 	if err != nil {
 		return err
 	}
 	crashpoint.Hit("settle.facts.after")
-	if err := part.reconcile(f.ctx, &s); err != nil {
+	if err := part.reconcile(ctx, &s); err != nil {
+		part.state = nil // half of a fold, perhaps
 		return err
 	}
 	crashpoint.Hit("takeover.compare.after")
-	w, err := f.adopt(part, &s)
+	w, err := f.adopt(ctx, part, &s)
 	if err != nil {
 		return err
 	}
 	crashpoint.Hit("takeover.adopt.after")
-	return f.work(w)
+	return f.work(ctx, w)
 }
 
 // partition is the one that the lane has open, once its last worker is gone, or a new one.
-func (f *life) partition(p int32) (*partition, error) {
+func (f *life) partition(ctx context.Context, p int32) (*partition, error) {
 	for {
 		f.lane.mu.Lock()
 		old := f.open[p]
@@ -60,8 +61,8 @@ func (f *life) partition(p int32) (*partition, error) {
 		}
 		f.lane.mu.Unlock()
 		select {
-		case <-f.ctx.Done():
-			return nil, f.ctx.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		case <-old.rested():
 		}
 		if part := old.again(); part != nil {
@@ -150,7 +151,7 @@ func (p *partition) isStep(ctx context.Context, s *settled, seq int64, hash sche
 	err = p.x.eachFactRecord(ctx, p.x.factSpan(p.id, from, s.end), func(rs []*topiclog.Record) error {
 		for _, r := range rs {
 			if err := f.Decode(r.Value); err != nil {
-				return err
+				return unfoldable(p.id, r.Offset, err)
 			}
 			if f.Seq >= seq {
 				found = f.Seq == seq && f.Kind == schemas.FactStepEnded && f.Step.Hash == hash
@@ -215,7 +216,7 @@ func (p *partition) openState() error {
 	err = p.store.Entries(p.store.KeptSeq(), func(at eventstore.Boundary, entry []byte) error {
 		return eachFact(entry, func(value []byte) error {
 			if err := f.Decode(value); err != nil {
-				return p.unfoldable(0, err)
+				return unfoldable(p.id, 0, err)
 			}
 			p.undo.note(&f)
 			if at.Seq <= nodes {
@@ -224,7 +225,7 @@ func (p *partition) openState() error {
 			folded++
 			err := state.Fold(&f)
 			if err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
-				return p.unfoldable(0, err)
+				return unfoldable(p.id, 0, err)
 			}
 			return err
 		})
