@@ -314,6 +314,16 @@ func TestCouponDeadBroken(t *testing.T) {
 			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginOffset = 0 },
 		},
 		{
+			name: "command that cannot be executed, sent again, without one", check: CheckCoupons, says: "it made no coupon and has 0 records",
+			before: func(sc *scenario) {
+				sc.couponDead = slices.Delete(sc.couponDead, len(sc.couponDead)-9, len(sc.couponDead)-8)
+			},
+		},
+		{
+			name: "of the corrected command in place of the bad one", check: CheckCoupons, says: "which was executed or is sound",
+			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-8].OriginOffset++ },
+		},
+		{
 			name: "of no partition", check: CheckCoupons, says: "names partition 12 of coupon.commands",
 			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginPartition = 12 },
 		},

@@ -2,7 +2,9 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -17,6 +19,7 @@ type intake struct {
 	command schemas.Command
 	at      *topiclog.Record // the own command that is next; nil: not read yet
 	bad     []badCommand     // for coupon.dead, by offset
+	again   []againCommand   // of other services, by offset
 }
 
 // badCommand is a command that nobody can execute.
@@ -24,6 +27,15 @@ type badCommand struct {
 	offset  int64
 	reasons uint64
 	letters int
+}
+
+// againCommand is a command of another service under an id that an earlier one had. One of them made the coupon, or none; each before it has a letter.
+type againCommand struct {
+	offset  int64
+	chain   int64
+	id      schemas.CouponID
+	kind    int32
+	letters int32
 }
 
 // nextOwn shows the next command that hongbao wrote, taking in those of other services before it.
@@ -176,13 +188,34 @@ func (p *partition) commandDiffers(c *campaign, v *schemas.Verdict, g *schemas.R
 	return ""
 }
 
-// addForeign takes in a command of another service. A redelivered one is answered once.
+// addForeign takes in a command of another service.
 func (p *partition) addForeign(cmd *schemas.Command, offset int64) {
 	trigger := append([]byte("C:"), cmd.CommandID...)
 	cmd.CouponID = couponID(cmd.Campaign, cmd.Rule, cmd.Beneficiary, trigger)
 	if p.coupons.find(cmd.CouponID) == nil {
 		p.coupons.add(cmd, offset)
+		return
 	}
+	p.intake.again = append(p.intake.again, againCommand{offset: offset, chain: cmd.Chain, id: cmd.CouponID, kind: p.coupons.kind(cmd)})
+}
+
+// sentAgain is where intake.again has the command at offset, or would have it.
+func (p *partition) sentAgain(offset int64) (at int, found bool) {
+	return slices.BinarySearchFunc(p.intake.again, offset, func(a againCommand, offset int64) int { return cmp.Compare(a.offset, offset) })
+}
+
+// executes says that the coupon is made by a later command under its id: the one before could not be executed.
+func (p *partition) executes(c *coupon, offset int64) {
+	at, found := p.sentAgain(offset)
+	if !found || p.intake.again[at].id != c.id || c.transitions > 0 {
+		return
+	}
+	by := p.intake.again[at]
+	refused := againCommand{offset: c.command, chain: c.chain, id: c.id, kind: c.kind}
+	c.command, c.chain, c.kind = by.offset, by.chain, by.kind
+	p.intake.again = slices.Delete(p.intake.again, at, at+1)
+	at, _ = p.sentAgain(refused.offset)
+	p.intake.again = slices.Insert(p.intake.again, at, refused)
 }
 
 // endCommands reads the rest: an own command whose fact was not read is an orphan, unless it is

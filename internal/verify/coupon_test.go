@@ -214,10 +214,32 @@ func (sc *scenario) forgeries() {
 		c.CouponID[0] ^= f.id
 		cmd := p.command(f.of, c)
 		cmd.mac = f.mac
-		sc.couponDead = append(sc.couponDead, &pb.DeadLetter{
-			OriginTopic: "coupon.commands", OriginPartition: p.id, OriginOffset: cmd.offset, Key: []byte(cmd.key), Reason: pb.Reason_REASON_INVALID_FIELD,
-		})
+		sc.bury(cmd, pb.Reason_REASON_INVALID_FIELD)
 	}
+}
+
+func (sc *scenario) bury(cmd *wcommand, reason schemas.Reason) {
+	sc.couponDead = append(sc.couponDead, &pb.DeadLetter{
+		OriginTopic: "coupon.commands", OriginPartition: sc.p.id, OriginOffset: cmd.offset, Key: []byte(cmd.key), Reason: reason,
+	})
+}
+
+// redelivered: a service sends what cannot be executed a second time; each record has its letter.
+func (sc *scenario) redelivered(c schemas.Command) {
+	c.Coupon = []byte("no_such")
+	for range 2 {
+		sc.bury(sc.p.command(nil, c), pb.Reason_REASON_UNKNOWN_COUPON)
+	}
+}
+
+// corrected: a service sends under the same id what cannot be executed and then what can, and that once more.
+func (sc *scenario) corrected(c schemas.Command) *wcommand {
+	c.Coupon = []byte("no_such")
+	sc.bury(sc.p.command(nil, c), pb.Reason_REASON_UNKNOWN_COUPON)
+	c.Coupon = sc.campaign.Coupons[0].Name
+	cmd := sc.p.command(nil, c)
+	sc.p.command(nil, c)
+	return cmd
 }
 
 // others: what other services send on coupon.commands.
@@ -226,24 +248,22 @@ func (sc *scenario) others() {
 	kind := sc.campaign.Coupons[0]
 	foreign := p.command(nil, schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, Coupon: kind.Name, CommandID: []byte("c-1")})
 	sent := foreign.c
-	c := func() *wcoupon {
-		full := foreign.c
-		schemas.MakeCouponID(&full.CouponID, 1, nil, sc.a, []byte("C:c-1"))
+	executed := func(cmd *wcommand) *wcoupon {
+		full := cmd.c
+		schemas.MakeCouponID(&full.CouponID, 1, nil, sc.a, schemas.AppendTriggerCommand(nil, full.CommandID))
 		full.HasCouponID, full.ValidForMS = true, kind.ValidForMS
-		return p.coupon(&wcommand{offset: foreign.offset, c: full})
-	}()
-	c.issue()
+		return p.coupon(&wcommand{offset: cmd.offset, c: full})
+	}
+	executed(foreign).issue()
 	p.command(nil, sent) // redelivered
+	sc.redelivered(schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, CommandID: []byte("c-3")})
+	executed(sc.corrected(schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, CommandID: []byte("c-4")})).issue()
 	sc.forgeries()
 	unknown := p.command(nil, schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, Coupon: []byte("no_such"), CommandID: []byte("c-2")})
 	garbage := p.command(nil, schemas.Command{Chain: sc.s})
 	garbage.raw = []byte("\xff garbage")
-	for i, cmd := range []*wcommand{unknown, garbage} {
-		sc.couponDead = append(sc.couponDead, &pb.DeadLetter{
-			OriginTopic: "coupon.commands", OriginPartition: p.id, OriginOffset: cmd.offset, Key: []byte(cmd.key),
-			Reason: []schemas.Reason{pb.Reason_REASON_UNKNOWN_COUPON, pb.Reason_REASON_UNDECODABLE}[i],
-		})
-	}
+	sc.bury(unknown, pb.Reason_REASON_UNKNOWN_COUPON)
+	sc.bury(garbage, pb.Reason_REASON_UNDECODABLE)
 	p.taken = p.next
 	p.end()
 }

@@ -115,6 +115,11 @@ func (p *partition) finishCoupons() {
 		}
 		p.checkRefund(c)
 	}
+	for i := range p.intake.again {
+		if a := &p.intake.again[i]; a.offset < taken {
+			p.checkAgain(a)
+		}
+	}
 	for _, b := range p.intake.bad {
 		if b.offset < taken && b.letters != 1 {
 			p.bad(CheckCoupons, "the command at offset %d of coupon.commands cannot be executed (%s) and has %d records in coupon.dead", b.offset, reasonNames(b.reasons), b.letters)
@@ -129,6 +134,16 @@ func (p *partition) checkBuried(c *coupon) {
 		return
 	}
 	c.letters, c.earlyDead = 0, 0
+}
+
+// checkAgain: what came under one command id before the coupon was made lies in coupon.dead; what came after it was answered already, or cannot be
+// executed any more.
+func (p *partition) checkAgain(a *againCommand) {
+	c := p.coupons.find(a.id)
+	made := c.transitions > 0 && c.command < a.offset
+	if a.letters > 1 || a.letters == 0 && !made {
+		p.bad(CheckCoupons, "the command at offset %d of coupon.commands (coupon %s) was read; it made no coupon and has %d records in coupon.dead", a.offset, hex(a.id[:]), a.letters)
+	}
 }
 
 // checkRefund: an order that was reversed leaves no coupon waiting and no voucher good, but those

@@ -147,6 +147,10 @@ func (p *partition) buryCommand(offset int64) bool {
 		p.coupons.all[i].letters++
 		return true
 	}
+	if at, found := p.sentAgain(offset); found {
+		p.intake.again[at].letters++
+		return true
+	}
 	for i := range p.intake.bad {
 		if b := &p.intake.bad[i]; b.offset == offset {
 			b.letters++

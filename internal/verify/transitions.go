@@ -65,6 +65,9 @@ func (p *partition) movedCoupon(m *pb.CouponMoved) *coupon {
 		p.bad(CheckCoupons, "coupon %s is created from offset %d of coupon.commands, where no command for it is", hex(m.CouponId), m.Offset)
 		return nil
 	}
+	if m.Offset != c.command && c.factSeq == 0 {
+		p.executes(c, m.Offset)
+	}
 	if m.Offset != c.command {
 		p.badCoupon(c, "is created from offset %d of coupon.commands; its command is at offset %d", m.Offset, c.command)
 	}
