@@ -51,7 +51,7 @@ func ParseCampaign(name string, text []byte) (*Campaign, error) {
 func (c *Campaign) read(root *yamlSection) {
 	root.only("campaign", "version", "starts", "ends", "max_depth", "beyond", "acknowledge_levels", "budget", "coupons", "rewards")
 	c.ID = root.integer("campaign", 1, MaxCampaignID)
-	c.Version = root.integer("version", 1, math.MaxInt64)
+	c.Version = root.integer("version", 1, maxCount)
 	c.StartsMS = readTime(root, "starts")
 	c.EndsMS = readTime(root, "ends")
 	if root.file.err == nil && c.StartsMS >= c.EndsMS {
