@@ -254,7 +254,7 @@ func (r *run) claimed(c *chain) *Record {
 	stranger := r.ids.next()
 	r.counts.join(2)
 	e := r.joinEvent(c, here, stranger)
-	r.accepted(c, &e, actJoin)
+	r.send(r.made(c, &e, actJoin)) // never again: where the other one comes first, this one is refused, and so would its copy be
 	e = r.joinEvent(o, there, stranger)
 	return r.record(o, &e)
 }

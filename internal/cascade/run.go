@@ -170,13 +170,17 @@ func (r *run) send(rec *Record) {
 	}
 }
 
-// accepted sends a good event of a chain and counts its turn.
+// accepted sends a good event of a chain and counts its turn. It may be sent again.
 func (r *run) accepted(c *chain, e *schemas.Event, a act) {
-	c.done++
-	r.balance.did(a)
-	rec := r.record(c, e)
+	rec := r.made(c, e, a)
 	r.ring.offer(rec)
 	r.send(rec)
+}
+
+func (r *run) made(c *chain, e *schemas.Event, a act) *Record {
+	c.done++
+	r.balance.did(a)
+	return r.record(c, e)
 }
 
 // record makes an event of a chain at the present time, unless it has a time already.

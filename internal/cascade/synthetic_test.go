@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"hongbao/schemas"
+	pb "hongbao/schemas/invitepb"
 )
 
 const testNowMS = 1_780_000_000_000
@@ -62,6 +65,29 @@ func TestSyntheticCounts(t *testing.T) {
 			t.Logf("seed %d: %+v", s.cfg.Seed, *s.Counts())
 		})
 	}
+}
+
+// TestSyntheticInAnyOrder: the counts hold however far one partition is ahead of another: here each is read to its end before the next.
+func TestSyntheticInAnyOrder(t *testing.T) {
+	t.Parallel()
+	s := testSynthetic(t, func(c *SyntheticConfig) { c.Bad, c.Duplicate, c.BadKinds = 10, 30, []BadKind{ClaimedElsewhere} })
+	all := map[int32][]*Record{}
+	for rec := range s.Records() {
+		own := *rec
+		own.Headers = slices.Clone(rec.Headers)
+		all[rec.Partition] = append(all[rec.Partition], &own)
+	}
+	if s.Counts().Refused[pb.Reason_REASON_CLAIMED_ELSEWHERE] < 100 {
+		t.Fatalf("%+v", *s.Counts())
+	}
+	j := newReferee(t, s.cfg.Config)
+	for _, p := range slices.Backward(slices.Sorted(maps.Keys(all))) {
+		j.lastMS = 0 // a partition has its own
+		for _, rec := range all[p] {
+			j.judge(rec)
+		}
+	}
+	compareCounts(t, s.Counts(), &j.counts)
 }
 
 // TestSyntheticAnything judges small streams of random configurations.
