@@ -77,7 +77,7 @@ func (f *feed) to(t schemas.Topic, chain int64, m proto.Message) *input {
 	return &f.out[len(f.out)-1]
 }
 
-// command is one of another service, good or bad, sometimes sent twice.
+// command is one of another service, good or bad, sometimes sent twice, or under the same id as it was meant.
 func (f *feed) command() {
 	c := f.pick()
 	cmd := &pb.CouponCommand{
@@ -87,7 +87,12 @@ func (f *feed) command() {
 	case 0:
 		f.to(schemas.TopicCommands, c.seed, cmd)
 	case 1:
+		meant := cmd.Coupon
 		cmd.Coupon = "nothing"
+		f.to(schemas.TopicCommands, c.seed, cmd)
+		if f.ids%2 == 0 {
+			cmd.Coupon = meant
+		}
 	case 2:
 		cmd.Campaign = 77
 	case 3:

@@ -212,13 +212,13 @@ func (s *sim) revive() {
 	}
 }
 
-// ends are the ways in which a process may end by itself, by what it says, and whether it has met what it says: no broker let it in, or three answers
-// told it that another has one of its transactional ids.
+// ends are the ways in which a process may end by itself, by what it says, and whether it has met what it says: no broker let it in, or two answers
+// were lost, for each of which it waits 10 s; or three told it that another has one of its transactional ids.
 var ends = []struct {
 	says string
 	met  func(l *life, said string) bool
 }{
-	{"no broker answers", func(l *life, _ string) bool { return l.link.refused.Load() }},
+	{"no broker answers", func(l *life, _ string) bool { return l.link.refused.Load() || l.link.unheard.Load() >= 2 }},
 	{"X1: transactional id ", func(l *life, said string) bool {
 		_, id, _ := strings.Cut(said, "X1: transactional id ")
 		id, _, _ = strings.Cut(id, " ")

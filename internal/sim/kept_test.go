@@ -33,5 +33,8 @@ var kept = []struct {
 	{2194, "the simulation: two older directories of one process were the same disk"},
 	{16035, "the same"},
 	{2774, "the simulation: a turned bit that nobody had read was held against the state"},
+	{200422, "the issuer was asked by one whose partitions another had: a commit was taken for a proof of the lease (before the heartbeats came every half second)"},
+	{206212, "verify: a service sent a command that cannot be executed twice, each had its dead letter, and the second was held for one too many"},
+	{307518, "the simulation: two lost answers took the time in which a process that starts waits for a broker"},
 	{17708, "the simulation: a fence and two codes that look like one end a process, as X1 says"},
 }

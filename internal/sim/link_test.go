@@ -22,8 +22,9 @@ type link struct {
 	pause chan struct{} // closed at the end of a pause; nil: none
 	met   bool          // the pause has held something back
 
-	away    time.Time   // until then it reaches no broker
-	refused atomic.Bool // it met a broker that was away
+	away    time.Time    // until then it reaches no broker
+	refused atomic.Bool  // it met a broker that was away
+	unheard atomic.Int32 // answers that never came to it
 }
 
 // dialTimeout is kgo's own, which a dialer of one's own must keep.

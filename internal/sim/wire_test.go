@@ -179,6 +179,7 @@ func (c *conn) answer(b []byte) (int, error) {
 		_ = c.Close()
 		return 0, errReset
 	case f.swallow:
+		c.link.unheard.Add(1)
 		return len(b), nil
 	}
 	c.link.net.arrives(c.link, c.other, b)
