@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -51,7 +52,8 @@ type member struct {
 	mu        sync.Mutex
 	id        string // the member id that owned belongs to
 	owned     map[int32]bool
-	confirmed time.Time      // when the last request that proved the lease was sent (monotonic)
+	synced    int32          // the generation whose assignment has come
+	confirmed time.Time      // when the last heartbeat that proved the lease was sent (monotonic)
 	assigned  bool           // once at least
 	first     map[int32]bool // of the first assignment, what is not taken over yet
 	starting  map[int32]bool // of the first partitions that came, those whose campaigns have not been compared yet; nil: none came
@@ -95,6 +97,7 @@ func (m *member) start(opts []kgo.Opt) error {
 func (m *member) onAssigned(_ context.Context, cl *kgo.Client, got map[string][]int32) {
 	ps := got[m.topic]
 	m.mu.Lock()
+	_, m.synced = cl.GroupMetadata()
 	for _, p := range ps {
 		m.owned[p] = true
 	}
@@ -241,13 +244,21 @@ func (m *member) owns(p int32) bool {
 	return m.owned[p]
 }
 
-// confirm notes that a request sent at t was answered as from the rightful owner.
-func (m *member) confirm(t time.Time) {
+// confirm notes that a heartbeat sent at t in the given generation was answered without error. One between JoinGroup and the answer of SyncGroup is too,
+// and proves nothing: the broker gives up a member that does not sync, however long ago it joined.
+func (m *member) confirm(t time.Time, generation int32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t.After(m.confirmed) {
+	if generation == m.synced && t.After(m.confirmed) {
 		m.confirmed = t
 	}
+}
+
+// unconfirm forgets every proof: the broker has said that the lease is another's.
+func (m *member) unconfirm() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.confirmed = time.Time{}
 }
 
 // confirmedWithin says whether the lease was proved less than d ago on the monotonic clock (X11).
@@ -293,10 +304,14 @@ func (m *member) heartbeat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("heartbeat: %w", err)
 	}
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+	switch err := kerr.ErrorForCode(resp.ErrorCode); {
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
+		m.unconfirm()
+		return err
+	case err != nil:
 		return err
 	}
-	m.confirm(sent)
+	m.confirm(sent, l.generation)
 	return nil
 }
 

@@ -89,6 +89,42 @@ func TestNewMemberID(t *testing.T) {
 	}
 }
 
+// TestLeaseBelongsToAGeneration: a heartbeat in a generation whose assignment has not come proves nothing, though the broker answers it without error; one
+// that is answered with UNKNOWN_MEMBER_ID takes back what was proved before (X11).
+func TestLeaseBelongsToAGeneration(t *testing.T) {
+	t.Parallel()
+	x := settleProcessor(t)
+	joined := make(chan struct{})
+	m := &member{
+		group: "g", instance: "a", topic: x.routes.names[schemas.TopicEvents], log: slog.New(slog.DiscardHandler),
+		take: func(int32) { close(joined) }, release: func(context.Context, []int32) {}, lose: func([]int32) {},
+	}
+	if err := m.start(x.plain.Opts()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.cl.Close()
+	select {
+	case <-joined:
+	case <-t.Context().Done():
+		t.Fatal("no partition was assigned")
+	}
+	if err := m.prove(t.Context(), 0); err != nil || !m.confirmedWithin(time.Hour) {
+		t.Fatalf("a heartbeat after the assignment: %v", err)
+	}
+	m.mu.Lock()
+	synced := m.synced
+	m.synced, m.confirmed = synced-1, time.Time{} // as if it had joined again and not synced
+	m.mu.Unlock()
+	if err := m.prove(t.Context(), 0); err != nil || m.confirmedWithin(time.Hour) {
+		t.Errorf("a heartbeat before the assignment (%v) proves the lease", err)
+	}
+	m.confirm(time.Now(), synced-1)
+	m.instance = "b"
+	if err := m.heartbeat(t.Context()); err == nil || m.confirmedWithin(time.Hour) {
+		t.Errorf("a heartbeat of a stranger (%v) leaves what was proved", err)
+	}
+}
+
 // TestFirstAssignmentIsTakenBeforeTheRebalance: the one rebalance after the first assignment comes once its partitions are
 // taken over, so that X5b need not wait for it, and once only.
 func TestFirstAssignmentIsTakenBeforeTheRebalance(t *testing.T) {
@@ -134,8 +170,8 @@ func TestLeaseGrowsStale(t *testing.T) {
 		t.Error("never confirmed")
 	}
 	now := time.Now()
-	m.confirm(now)
-	m.confirm(now.Add(-time.Hour))
+	m.confirm(now, 0)
+	m.confirm(now.Add(-time.Hour), 0)
 	if !m.confirmedWithin(time.Minute) {
 		t.Error("an older answer took a newer one back")
 	}

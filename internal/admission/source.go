@@ -25,7 +25,7 @@ type Share struct {
 // of yield must be returned as it is.
 //
 // Shares is called after Claims, and when it returns nil the partition is marked as rebuilt. So it
-// must end with an error where the lease was not confirmed less than a session timeout ago (X7,
+// must end with an error where the lease was not confirmed less than 3 s ago (X7,
 // X11): an owner that lost the partition without knowing may lack facts that its successor wrote.
 type Source interface {
 	// Claims yields every claim of the partition, cold users included, in any order.
