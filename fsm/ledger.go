@@ -10,7 +10,7 @@ import (
 )
 
 // maxExact is the largest amount that the scripts count exactly: Lua has doubles only.
-const maxExact = 1<<53 - 1
+const maxExact = schemas.MaxCount
 
 var errTooMuch = errors.New("would exceed 2^53-1 in all, the most that the issuer counts exactly")
 

@@ -88,8 +88,22 @@ func (w *worker) changeCampaign(c *pb.CampaignChange, offset int64) (*schemas.Po
 	if c.GetNumber() <= have.Change {
 		return nil, nil //nolint:nilnil // a redelivery: nothing wrong, nothing to do
 	}
+	if p := tooMuch(have, c); p != nil {
+		return p, nil
+	}
 	w.stock.changed(w.draft.seq + 1)
 	err := w.rare(nil, &pb.Fact{Body: &pb.Fact_CampaignChanged{CampaignChanged: &pb.CampaignChanged{Change: c, Offset: offset}}}, schemas.FactCampaignChanged)
 	crashpoint.Hit("campaign.change.after")
 	return nil, err
+}
+
+// tooMuch refuses a top-up that the issuer could never be told.
+func tooMuch(have *projections.CampaignState, c *pb.CampaignChange) *schemas.Poison {
+	pieces, minor := have.ToppedUp(c.GetCoupon(), c.GetBudgetCurrency())
+	if c.GetStockDelta() <= schemas.MaxCount-pieces && c.GetBudgetDeltaMinor() <= schemas.MaxCount-minor {
+		return nil
+	}
+	return &schemas.Poison{Reason: pb.Reason_REASON_INVALID_FIELD, Sentence: fmt.Sprintf(
+		"change %d of campaign %d adds %d pieces of %q and %d minor units of %q; with the %d and %d that earlier top-ups added that is above 2^53-1",
+		c.GetNumber(), c.GetCampaign(), c.GetStockDelta(), c.GetCoupon(), c.GetBudgetDeltaMinor(), c.GetBudgetCurrency(), pieces, minor)}
 }

@@ -286,7 +286,9 @@ func TestCampaignChanges(t *testing.T) {
 	change(2, pb.ChangeKind_CHANGE_KIND_RESUME, "", 0)
 	change(3, pb.ChangeKind_CHANGE_KIND_TOP_UP, "five_off", 10)
 	join("ACCEPTED")
-	change(4, pb.ChangeKind_CHANGE_KIND_STOP, "", 0)
+	change(4, pb.ChangeKind_CHANGE_KIND_TOP_UP, "five_off", schemas.MaxCount) // with the 10 it is more than the issuer counts
+	change(4, pb.ChangeKind_CHANGE_KIND_TOP_UP, "five_off", schemas.MaxCount-10)
+	change(5, pb.ChangeKind_CHANGE_KIND_STOP, "", 0)
 	join("CAMPAIGN_CLOSED")
 	r := f.mustVerify()
 	if r.JoinsAccepted != 2 || r.Verdicts["CAMPAIGN_PAUSED"] != 1 || r.Verdicts["CAMPAIGN_CLOSED"] != 1 {
@@ -298,10 +300,16 @@ func TestCampaignChanges(t *testing.T) {
 			changes++
 		}
 	}
-	if changes != 4*int(f.partitions) {
-		t.Errorf("%d changes are facts, want 4 in each of %d partitions", changes, f.partitions)
+	if changes != 5*int(f.partitions) {
+		t.Errorf("%d changes are facts, want 5 in each of %d partitions", changes, f.partitions)
 	}
-	if n := len(f.letters(schemas.TopicCouponDead)); n != 0 {
+	letters := f.letters(schemas.TopicCouponDead)
+	for _, l := range letters {
+		if !strings.Contains(l.Sentence, `change 4 of campaign 1 adds 9007199254740991 pieces of "five_off"`) {
+			t.Errorf("a letter says %q", l.Sentence)
+		}
+	}
+	if n := len(letters); n != 2*int(f.partitions) { // it was sent twice
 		t.Errorf("%d letters", n)
 	}
 }

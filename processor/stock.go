@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,29 +64,28 @@ func (w *worker) sayStock(ctx context.Context) error {
 	return err
 }
 
+// declareCampaigns goes on after a campaign that the issuer will not take: the others are owed all the same.
 func (w *worker) declareCampaigns(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stockPatience)
 	defer cancel()
-	var err error
-	w.state.EachCampaign(func(c *projections.CampaignState) {
-		if err != nil {
-			return
+	var all []error
+	w.state.EachCampaign(func(c *projections.CampaignState) { all = append(all, w.declareCampaign(ctx, c)) })
+	return errors.Join(all...)
+}
+
+func (w *worker) declareCampaign(ctx context.Context, c *projections.CampaignState) error {
+	if err := w.x.cfg.Stock.Declare(ctx, c.Rules); err != nil {
+		return fmt.Errorf("declare campaign %d: %w", c.Rules.ID, err)
+	}
+	for _, t := range c.TopUps {
+		if err := w.x.cfg.Stock.TopUp(ctx, fsm.TopUp{
+			Campaign: c.Rules.ID, Number: t.Number, Kind: t.Coupon, Pieces: t.StockDelta,
+			Currency: t.BudgetCurrency, BudgetMinor: t.BudgetDeltaMinor,
+		}); err != nil {
+			return err
 		}
-		if err = w.x.cfg.Stock.Declare(ctx, c.Rules); err != nil {
-			err = fmt.Errorf("declare campaign %d: %w", c.Rules.ID, err)
-			return
-		}
-		for _, t := range c.TopUps {
-			if err != nil {
-				return
-			}
-			err = w.x.cfg.Stock.TopUp(ctx, fsm.TopUp{
-				Campaign: c.Rules.ID, Number: t.Number, Kind: t.Coupon, Pieces: t.StockDelta,
-				Currency: t.BudgetCurrency, BudgetMinor: t.BudgetDeltaMinor,
-			})
-		}
-	})
-	return err
+	}
+	return nil
 }
 
 // finalAnswers yields what the facts say of coupons whose present round has a final answer.

@@ -30,6 +30,20 @@ type TopUp struct {
 	BudgetDeltaMinor int64
 }
 
+// ToppedUp is what the top-ups add to the stock of a coupon kind, in pieces, and to the budget in a currency, in minor units.
+func (c *CampaignState) ToppedUp(coupon, currency string) (pieces, minor int64) {
+	for i := range c.TopUps {
+		t := &c.TopUps[i]
+		if t.Coupon == coupon {
+			pieces += t.StockDelta
+		}
+		if t.BudgetCurrency == currency {
+			minor += t.BudgetDeltaMinor
+		}
+	}
+	return pieces, minor
+}
+
 // campaign is one campaign's state: rules, tables and their indexes.
 type campaign struct {
 	CampaignState

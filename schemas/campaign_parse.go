@@ -51,7 +51,7 @@ func ParseCampaign(name string, text []byte) (*Campaign, error) {
 func (c *Campaign) read(root *yamlSection) {
 	root.only("campaign", "version", "starts", "ends", "max_depth", "beyond", "acknowledge_levels", "budget", "coupons", "rewards")
 	c.ID = root.integer("campaign", 1, MaxCampaignID)
-	c.Version = root.integer("version", 1, maxCount)
+	c.Version = root.integer("version", 1, MaxCount)
 	c.StartsMS = readTime(root, "starts")
 	c.EndsMS = readTime(root, "ends")
 	if root.file.err == nil && c.StartsMS >= c.EndsMS {
@@ -107,7 +107,7 @@ func (c *Campaign) readBudget(root *yamlSection) {
 		if !isCurrency([]byte(currency)) {
 			budget.refuse(currency, "its key is a currency: three capital letters (ISO 4217)")
 		}
-		c.Budget = append(c.Budget, Budget{Currency: []byte(currency), Minor: budget.integer(currency, 0, maxCount)})
+		c.Budget = append(c.Budget, Budget{Currency: []byte(currency), Minor: budget.integer(currency, 0, MaxCount)})
 	}
 }
 
@@ -125,9 +125,9 @@ func (c *Campaign) readCoupons(root *yamlSection) {
 		kind.only("stock", "valid_for", "value_minor", "currency")
 		c.Coupons = append(c.Coupons, CouponKind{
 			Name:       []byte(name),
-			Stock:      kind.integer("stock", 0, maxCount),
+			Stock:      kind.integer("stock", 0, MaxCount),
 			ValidForMS: readDuration(&kind, "valid_for"),
-			ValueMinor: kind.integer("value_minor", 0, maxCount),
+			ValueMinor: kind.integer("value_minor", 0, MaxCount),
 			Currency:   readCurrency(&kind, "currency"),
 		})
 	}

@@ -61,7 +61,7 @@ func (c *Campaign) readTrigger(s *yamlSection, r *Rule) {
 	case "purchase":
 		r.On = OnPurchase
 		if s.has("min_minor") {
-			r.MinMinor = s.integer("min_minor", 0, maxCount)
+			r.MinMinor = s.integer("min_minor", 0, MaxCount)
 		}
 	}
 	for _, key := range [...]string{"every", "repeat"} {

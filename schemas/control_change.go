@@ -32,8 +32,8 @@ func checkChange(c *pb.CampaignChange) *Poison {
 }
 
 func checkTopUp(c *pb.CampaignChange) *Poison {
-	stock := isName(c.Coupon) && c.StockDelta > 0 && c.StockDelta <= maxCount
-	budget := isCurrency([]byte(c.BudgetCurrency)) && c.BudgetDeltaMinor > 0 && c.BudgetDeltaMinor <= maxCount
+	stock := isName(c.Coupon) && c.StockDelta > 0 && c.StockDelta <= MaxCount
+	budget := isCurrency([]byte(c.BudgetCurrency)) && c.BudgetDeltaMinor > 0 && c.BudgetDeltaMinor <= MaxCount
 	noStock := c.Coupon == "" && c.StockDelta == 0
 	noBudget := c.BudgetCurrency == "" && c.BudgetDeltaMinor == 0
 	if stock && noBudget || budget && noStock {

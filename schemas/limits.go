@@ -13,5 +13,5 @@ const (
 // MaxCampaignBytes is the size of a campaign file, whose text travels whole in a fact.
 const MaxCampaignBytes = 64 << 10
 
-// maxCount bounds stock and money: Redis scripts count in doubles, exact up to 2^53.
-const maxCount = 1<<53 - 1
+// MaxCount bounds stock and money, in pieces and in minor units: Redis scripts count in doubles, exact up to 2^53.
+const MaxCount = 1<<53 - 1
