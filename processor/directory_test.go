@@ -1,8 +1,17 @@
 package processor_test
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"hongbao/eventstore"
 	"hongbao/internal/topiclog"
@@ -167,4 +176,62 @@ func TestDataDirectory(t *testing.T) {
 	last := round(f.dir("second"), 3)
 	f.sameStates(f.dir("second"), last)
 	checkCounts(t, last, stream.Counts())
+}
+
+// refusingFS is a disk that refuses to open files of one directory for reading.
+type refusingFS struct {
+	vfs.FS
+	under   string
+	refuses atomic.Bool
+}
+
+// Open is part of vfs.FS.
+func (r *refusingFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	if r.refuses.Load() && strings.HasPrefix(name, r.under) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}
+	}
+	return r.FS.Open(name, opts...)
+}
+
+// TestDirectoryRefused: a partition whose files the system does not let be read waits alone; the others of its lane go on, and
+// it goes on when it is let (X5e).
+func TestDirectoryRefused(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, partitions(4))
+	d := f.feed()
+	share := func(p int32, n int) { d.put(d.share(1, f.chainIn(p, n), f.chainIn(p, n))) }
+	disk := &refusingFS{FS: vfs.Default, under: filepath.Join(f.dir("a"), "p001") + string(filepath.Separator)}
+	reg := prometheus.NewRegistry()
+	begin := func() *process {
+		cfg := f.config("a", f.dir("a"))
+		cfg.Store.FS, cfg.Lanes, cfg.Metrics = disk, 1, reg
+		return f.startWith(cfg)
+	}
+	f.working(4, begin())
+	share(0, 1)
+	share(1, 1)
+	f.mustVerify()
+	f.end("a")
+
+	disk.refuses.Store(true)
+	reg = prometheus.NewRegistry()
+	p := begin()
+	share(0, 2)
+	share(1, 2)
+	f.await("the others to go on", func() bool {
+		s := p.x.Status()
+		return len(s.Working) == 3 && !slices.Contains(s.Working, 1)
+	})
+	for n := range 2 { // each in a step of its own
+		share(0, 3+n)
+		f.await("a share of another partition to be judged", func() bool { return f.report().SharesAccepted == int64(4+n) })
+	}
+	if n := counter(t, reg, "hongbao_lane_restarts_total"); n != 0 {
+		t.Errorf("the lane began again %.0f times", n)
+	}
+	disk.refuses.Store(false)
+	f.working(4, p)
+	if r := f.mustVerify(); r.SharesAccepted != 6 {
+		t.Errorf("%d shares accepted of 6", r.SharesAccepted)
+	}
 }

@@ -20,10 +20,12 @@ import (
 // transactionTimeout is below the session timeout: what a dead lane left open is over before its partitions move.
 const transactionTimeout = 8 * time.Second
 
-// How long a lane waits before its next life: the longer, the more of them could not begin, since a broker that is away says the same for minutes.
+// How long a lane waits before its next life, and a partition before its next takeover: the longer, the more of them came to nothing, since a broker
+// that is away, or a disk that refuses, says the same for minutes.
 const (
-	laneWaitMin = 20 * time.Millisecond
-	laneWaitMax = 500 * time.Millisecond
+	laneWaitMin     = 20 * time.Millisecond
+	laneWaitMax     = 500 * time.Millisecond
+	takeoverWaitMax = 5 * time.Second
 )
 
 // lane is one Kafka client for the partitions of a core or two. Its client has lives: an outcome that is
@@ -59,12 +61,14 @@ type life struct {
 // run keeps the lane alive until ctx ends. It returns an error only where the process must exit (X1).
 func (l *lane) run(ctx context.Context) error {
 	var fences []time.Time
-	wait := laneWaitMin
+	wait := time.Duration(0)
 	for ctx.Err() == nil {
+		lived := time.Duration(0)
 		f, err := l.begin(ctx)
 		if err == nil {
-			wait = laneWaitMin
+			began := time.Now()
 			err = l.live(f) // always an error: why the life ended
+			lived = time.Since(began)
 		}
 		var le *laneError
 		if errors.As(err, &le) && le.fenced {
@@ -78,13 +82,21 @@ func (l *lane) run(ctx context.Context) error {
 		if ctx.Err() == nil {
 			l.log.Warn("lane starts again at X5", "lane", l.id, "rule", "X6", "error", err)
 			l.x.metrics.laneRestarts.Inc()
+			wait = laneWait(wait, lived)
 			if pause(ctx, wait) != nil {
 				break
 			}
-			wait = min(2*wait, laneWaitMax)
 		}
 	}
 	return nil //nolint:nilerr // ctx ended
+}
+
+// laneWait follows the last wait: twice as long after a life that did not begin, or came to its end at once.
+func laneWait(last, lived time.Duration) time.Duration {
+	if lived > laneWaitMax {
+		return laneWaitMin
+	}
+	return min(max(2*last, laneWaitMin), laneWaitMax)
 }
 
 // live runs one life and waits for everything in it.
@@ -221,11 +233,25 @@ func (f *life) take(p int32) {
 	f.takes[p] = end
 	f.tasks.Go(func() {
 		defer end(nil)
-		f.took(ctx, p, f.own(ctx, p))
+		f.took(ctx, p, f.tryToOwn(ctx, p))
 		if f.x.tended(p) && ctx.Err() == nil {
-			f.took(ctx, p, f.own(ctx, p))
+			f.took(ctx, p, f.tryToOwn(ctx, p))
 		}
 	})
+}
+
+// tryToOwn is own, again and again while the system refuses p's own files: the lane's other partitions go on.
+func (f *life) tryToOwn(ctx context.Context, p int32) error {
+	for wait := laneWaitMin; ; wait = min(2*wait, takeoverWaitMax) {
+		err := f.own(ctx, p)
+		if _, ok := errors.AsType[*directoryError](err); !ok {
+			return err
+		}
+		f.log.Error("the partition waits: its data directory cannot be read", "rule", "X5e", "partition", p, "error", err)
+		if pause(ctx, wait) != nil {
+			return err
+		}
+	}
 }
 
 func (f *life) endTake(p int32) {

@@ -38,3 +38,18 @@ func TestLaneWaitsForABroker(t *testing.T) {
 		}
 	})
 }
+
+// TestLaneWait: lives that end as soon as they have begun come further and further apart, as those that cannot begin do; after a longer one
+// the next begins at once.
+func TestLaneWait(t *testing.T) {
+	t.Parallel()
+	wait := time.Duration(0)
+	for i, want := range []time.Duration{20, 40, 80, 160, 320, 500, 500} {
+		if wait = laneWait(wait, time.Duration(i%2)*100*time.Millisecond); wait != want*time.Millisecond {
+			t.Errorf("life %d: %s, want %d ms", i, wait, want)
+		}
+	}
+	if wait = laneWait(wait, time.Second); wait != laneWaitMin {
+		t.Errorf("after a life of a second: %s", wait)
+	}
+}

@@ -34,3 +34,9 @@ type laneError struct {
 
 func (e *laneError) Error() string { return "lane: " + e.during + ": " + e.err.Error() }
 func (e *laneError) Unwrap() error { return e.err }
+
+// directoryError is the system's refusal to read a partition's files, before anything of a takeover is queued.
+type directoryError struct{ err error }
+
+func (e *directoryError) Error() string { return e.err.Error() }
+func (e *directoryError) Unwrap() error { return e.err }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"hongbao/eventstore"
 	"hongbao/internal/crashpoint"
@@ -37,6 +38,9 @@ func (f *life) own(ctx context.Context, p int32) error {
 	crashpoint.Hit("settle.facts.after")
 	if err := part.reconcile(ctx, &s); err != nil {
 		part.state = nil // half of a fold, perhaps
+		if _, ok := errors.AsType[*fs.PathError](err); ok {
+			return &directoryError{err}
+		}
 		return err
 	}
 	crashpoint.Hit("takeover.compare.after")
