@@ -161,6 +161,7 @@ func (l *lane) options() []kgo.Opt {
 		kgo.RetryBackoffFn(func(int) time.Duration { return time.Millisecond }),
 		kgo.MetadataMinAge(10 * time.Millisecond),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // a position behind the last of them would be lost to retention
 		kgo.FetchMaxWait(50 * time.Millisecond),
 		kgo.FetchMaxBytes(fetchBytesMax),
 		kgo.MaxDecompressBatchBytes(topiclog.BatchBytesMax),
@@ -339,26 +340,40 @@ func (f *life) unpublished() int64 {
 	return n
 }
 
+// deliver hands what was fetched to its partition while that is active: what comes after a forget belongs to nobody.
 func (f *life) deliver(tp *kgo.FetchTopicPartition) {
 	f.amu.Lock()
 	part := f.active[tp.Partition]
+	if part != nil && len(tp.Records) > 0 {
+		f.hand(part, f.topics[tp.Topic], tp)
+	}
 	f.amu.Unlock()
-	if part == nil {
-		return
+	if part != nil && tp.Err != nil {
+		f.fetchFailed(tp, f.topics[tp.Topic])
 	}
-	topic := f.topics[tp.Topic]
-	if tp.Err != nil {
-		f.fetchFailed(tp, topic)
-		return
-	}
-	if len(tp.Records) == 0 {
-		return
-	}
-	if topic != schemas.TopicEvents && topic != schemas.TopicControl {
+}
+
+func (f *life) hand(part *partition, topic schemas.Topic, tp *kgo.FetchTopicPartition) {
+	recs, end := withoutMarkers(tp.Records)
+	if topic != schemas.TopicEvents && topic != schemas.TopicControl && len(recs) > 0 {
 		// Commands and retries wait in Kafka, not here: one fetch at a time.
 		f.cl.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 	}
-	part.box.put(topic, tp.Records)
+	part.box.put(topic, recs, end)
+}
+
+// withoutMarkers takes out the control records, which end transactions, and says where the last one ends, or 0 if a record follows it.
+func withoutMarkers(recs []*kgo.Record) (kept []*kgo.Record, end int64) {
+	kept = recs[:0]
+	for _, r := range recs {
+		if r.Attrs.IsControl() {
+			end = r.Offset + 1
+			r.Recycle()
+			continue
+		}
+		kept, end = append(kept, r), 0
+	}
+	return kept, end
 }
 
 func (f *life) fetchFailed(tp *kgo.FetchTopicPartition, topic schemas.Topic) {

@@ -18,6 +18,7 @@ type mailbox struct {
 
 	mu      sync.Mutex
 	inputs  [schemas.Inputs][][]*kgo.Record
+	ends    schemas.Positions // where the markers end that follow the last record of each topic
 	answers []fsm.Outcome
 	orders  []func(*worker)
 }
@@ -46,14 +47,20 @@ func weightOf(recs []*kgo.Record) int64 {
 // bounded says which inputs count: the others wait in Kafka but for one fetch.
 func bounded(t schemas.Topic) bool { return t == schemas.TopicEvents || t == schemas.TopicControl }
 
-func (b *mailbox) put(t schemas.Topic, recs []*kgo.Record) {
+// put delivers records and, if not 0, where the markers after them end. Markers alone wake nobody.
+func (b *mailbox) put(t schemas.Topic, recs []*kgo.Record, end int64) {
 	if bounded(t) {
 		b.waiting.Add(weightOf(recs))
 	}
 	b.mu.Lock()
-	b.inputs[t] = append(b.inputs[t], recs)
+	b.ends[t] = max(b.ends[t], end)
+	if len(recs) > 0 {
+		b.inputs[t] = append(b.inputs[t], recs)
+	}
 	b.mu.Unlock()
-	signal(b.wake)
+	if len(recs) > 0 {
+		signal(b.wake)
+	}
 }
 
 func (b *mailbox) answer(o fsm.Outcome) {
@@ -74,6 +81,7 @@ func (b *mailbox) order(fn func(*worker)) {
 // inbox is what a worker has taken out of its mailbox: queues of its own, without a lock.
 type inbox struct {
 	inputs  [schemas.Inputs][][]*kgo.Record
+	ends    schemas.Positions
 	answers []fsm.Outcome
 	orders  []func(*worker)
 }
@@ -81,6 +89,7 @@ type inbox struct {
 func (b *mailbox) takeInto(in *inbox) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	in.ends = b.ends
 	for t := range b.inputs {
 		in.inputs[t] = append(in.inputs[t], b.inputs[t]...)
 		clear(b.inputs[t])
@@ -101,5 +110,6 @@ func (b *mailbox) clear() {
 	for t := range b.inputs {
 		b.inputs[t] = nil
 	}
+	b.ends = schemas.Positions{}
 	b.answers, b.orders = nil, nil
 }

@@ -39,7 +39,7 @@ func stepsOf(t *testing.T, topic schemas.Topic, recs []*kgo.Record) (took []int,
 	t.Helper()
 	w := foldWorker(t, 0, 1, nil)
 	w.box.wake = make(chan struct{}, 1)
-	w.box.put(topic, recs)
+	w.box.put(topic, recs, 0)
 	w.box.takeInto(&w.in)
 	for len(w.in.inputs[topic]) > 0 {
 		at := w.pos[topic]

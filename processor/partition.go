@@ -277,8 +277,7 @@ func (f *life) work(ctx context.Context, w *worker) error {
 }
 
 // inputs says from where the worker's topics are read. A position that retention has passed is a loss (X5f),
-// but for three: a topic that was never read; a retry topic, whose coupons have been woken from the
-// store; and the one marker of a control command, behind which the position stays when the topic is idle for long.
+// but for two: a topic that was never read; and a retry topic, whose coupons have been woken from the store.
 func (f *life) inputs(ctx context.Context, w *worker) (map[string]map[int32]kgo.Offset, error) {
 	topics := make([]schemas.Topic, schemas.Inputs)
 	for t := range topics {
@@ -306,7 +305,7 @@ func startAt(p int32, t schemas.Topic, at, start int64) (int64, error) {
 	switch {
 	case at >= start:
 		return at, nil
-	case at == 0, retry, t == schemas.TopicControl && start-at == 1:
+	case at == 0, retry:
 		return start, nil
 	}
 	return 0, truncated(p, t, fmt.Sprintf("its start at offset %d, above offset %d", start, at))

@@ -23,7 +23,7 @@ func TestStartAt(t *testing.T) {
 		{schemas.TopicCommands, 3, 9, -1},
 		{schemas.TopicRetry1s, 3, 9, 9},
 		{schemas.TopicRetry30s, 3, 9, 9},
-		{schemas.TopicControl, 3, 4, 4},
+		{schemas.TopicControl, 3, 4, -1},
 		{schemas.TopicControl, 3, 5, -1},
 	} {
 		at, err := startAt(1, c.topic, c.at, c.start)

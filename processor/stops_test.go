@@ -29,16 +29,26 @@ func (f *fleet) copyLog(from *fleet, edit func(p int32, facts []*topiclog.Record
 			byPartition[r.Partition] = append(byPartition[r.Partition], r)
 		}
 		for p, rs := range byPartition {
-			if t == schemas.TopicFacts {
+			read := int64(0)
+			switch {
+			case t < schemas.Topic(schemas.Inputs):
+				read = positions(f.t, &commits[p])[t]
+			case t == schemas.TopicFacts:
 				rs = edit(int32(p), rs, &commits[p])
 			}
 			var out []*kgo.Record
+			fill := func(to int64) { // where the markers of transactions were
+				for int64(len(out)) < to {
+					out = append(out, &kgo.Record{Topic: f.topics.Name(t), Partition: int32(p)})
+				}
+			}
 			for _, r := range rs {
-				for t < schemas.Topic(schemas.Inputs) && int64(len(out)) < r.Offset { // where a transaction's marker was
-					out = append(out, &kgo.Record{Topic: f.topics.Name(t), Partition: r.Partition})
+				if t < schemas.Topic(schemas.Inputs) {
+					fill(r.Offset)
 				}
 				out = append(out, &kgo.Record{Topic: f.topics.Name(t), Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
 			}
+			fill(read)
 			if len(out) > 0 {
 				d.put(out...)
 			}
@@ -47,6 +57,19 @@ func (f *fleet) copyLog(from *fleet, edit func(p int32, facts []*topiclog.Record
 	if err := f.topics.Commit(f.t.Context(), f.group(), schemas.TopicEvents, commits); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// positions are those of a commit; none where nothing was ever committed.
+func positions(t testing.TB, c *topiclog.Commit) schemas.Positions {
+	t.Helper()
+	if c.Offset < 0 {
+		return schemas.Positions{}
+	}
+	m, err := schemas.ParseMetadata(c.Metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Positions
 }
 
 // lastOf is the index of the last fact of a kind: steps stand before it, and its own step's end after it.

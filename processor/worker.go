@@ -149,14 +149,28 @@ func (w *worker) turn(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	w.settleCommitted(ctx)
-	if w.draft.count == 0 && w.pos == w.store.Last().Positions {
+	passed := w.passMarkers()
+	if w.draft.count == 0 && (passed == w.store.Last().Positions || w.pos == w.store.Last().Positions && w.now.Sub(w.nodesAt) < nodesEvery) {
 		return false, w.idle()
 	}
+	w.pos = passed
 	if err := w.commit(); err != nil {
 		return false, err
 	}
 	crashpoint.Coupons(w.id, w.state.Open())
 	return true, nil
+}
+
+// passMarkers is where the positions may go: past the markers of transactions that follow what was read, where everything before them is taken. They ride with
+// a step, or with the nodes: a position that stays behind a marker is below the start of the log once retention has taken the rest (X5f).
+func (w *worker) passMarkers() schemas.Positions {
+	pos := w.pos
+	for t, end := range w.in.ends {
+		if len(w.in.inputs[t]) == 0 {
+			pos[t] = max(pos[t], end)
+		}
+	}
+	return pos
 }
 
 func (w *worker) orders() {
