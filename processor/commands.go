@@ -119,15 +119,13 @@ func (w *worker) complete(cmd *schemas.Command) *schemas.Poison {
 	if cmd.FactSeq > 0 {
 		return nil // hongbao's own: worth and validity were fixed when it was granted
 	}
-	for i := range camp.Rules.Coupons {
-		k := &camp.Rules.Coupons[i]
-		if string(k.Name) == string(cmd.Coupon) {
-			cmd.ValueMinor, cmd.Currency, cmd.ValidForMS = k.ValueMinor, k.Currency, k.ValidForMS
-			schemas.MakeCouponID(&cmd.CouponID, cmd.Campaign, cmd.Rule, cmd.Beneficiary, schemas.AppendTriggerCommand(nil, cmd.CommandID))
-			return nil
-		}
+	k := camp.Rules.Kind(cmd.Coupon)
+	if k == nil {
+		return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_COUPON, Sentence: fmt.Sprintf("command %q names coupon %q, which campaign %d does not have", cmd.CommandID, cmd.Coupon, cmd.Campaign)}
 	}
-	return &schemas.Poison{Reason: pb.Reason_REASON_UNKNOWN_COUPON, Sentence: fmt.Sprintf("command %q names coupon %q, which campaign %d does not have", cmd.CommandID, cmd.Coupon, cmd.Campaign)}
+	cmd.ValueMinor, cmd.Currency, cmd.ValidForMS = k.ValueMinor, k.Currency, k.ValidForMS
+	schemas.MakeCouponID(&cmd.CouponID, cmd.Campaign, cmd.Rule, cmd.Beneficiary, schemas.AppendTriggerCommand(nil, cmd.CommandID))
+	return nil
 }
 
 func commandMessage(c *schemas.Command) *pb.CouponCommand {

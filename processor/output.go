@@ -51,11 +51,7 @@ func (w *worker) attributes(t schemas.Topic, kind string, trace []byte) {
 // command writes the one command of a reward.
 func (w *worker) command(v *schemas.Verdict, r *schemas.Reward) {
 	o := &w.out
-	o.command = schemas.Command{
-		CouponID: r.CouponID, HasCouponID: true, Campaign: v.Campaign, Chain: v.Chain, Beneficiary: r.Beneficiary,
-		Coupon: r.Coupon, Rule: r.Rule, FactSeq: w.draft.seq, ValueMinor: r.ValueMinor, Currency: r.Currency,
-		ValidForMS: r.ValidForMS, OrderID: v.OrderID, Trace: v.Trace,
-	}
+	o.command = schemas.RewardCommand(v, r, w.draft.seq)
 	w.signer.Sign(&o.command)
 	o.value = schemas.AppendCommand(o.value[:0], &o.command)
 	o.key = schemas.AppendKey(o.key[:0], v.Chain)

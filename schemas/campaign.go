@@ -1,5 +1,7 @@
 package schemas
 
+import "bytes"
+
 // Campaign is one version of a campaign's rules, parsed and validated. It is immutable.
 type Campaign struct {
 	Name     string // of the file, for sentences; no part of the rules
@@ -23,6 +25,16 @@ type CouponKind struct {
 	ValidForMS int64
 	ValueMinor int64
 	Currency   []byte
+}
+
+// Kind finds a coupon kind by its name; nil: the campaign has none of that name.
+func (c *Campaign) Kind(name []byte) *CouponKind {
+	for i := range c.Coupons {
+		if bytes.Equal(c.Coupons[i].Name, name) {
+			return &c.Coupons[i]
+		}
+	}
+	return nil
 }
 
 // Budget bounds the value issued in one currency.

@@ -26,6 +26,16 @@ type Command struct {
 	MAC         []byte // hongbao's signature, of a command with a FactSeq; see CommandSigner
 }
 
+// RewardCommand is the command of a reward that the Accepted fact of seq grants, unsigned. What no fact says, worth and validity, r must have from the
+// campaign: see Campaign.Kind. Its slices alias those of v and r.
+func RewardCommand(v *Verdict, r *Reward, seq int64) Command {
+	return Command{
+		CouponID: r.CouponID, HasCouponID: true, Campaign: v.Campaign, Chain: v.Chain, Beneficiary: r.Beneficiary,
+		Coupon: r.Coupon, Rule: r.Rule, FactSeq: seq, ValueMinor: r.ValueMinor, Currency: r.Currency,
+		ValidForMS: r.ValidForMS, OrderID: v.OrderID, Trace: v.Trace,
+	}
+}
+
 // AppendCommand appends c as hongbao.invite.v1.CouponCommand and returns the extended buffer. It
 // allocates nothing but dst's growth. CouponID is written if HasCouponID.
 func AppendCommand(dst []byte, c *Command) []byte {

@@ -129,8 +129,7 @@ func (p *foldPath) rule(e *schemas.Event) error {
 	p.arena = schemas.AppendHashed(p.arena, p.scratch)
 	v := &p.fact.Verdict
 	for i := range v.Rewards {
-		r := &v.Rewards[i]
-		p.command = schemas.Command{CouponID: r.CouponID, HasCouponID: true, Campaign: v.Campaign, Chain: v.Chain, Beneficiary: r.Beneficiary, Coupon: r.Coupon, Rule: r.Rule, FactSeq: p.seq}
+		p.command = schemas.RewardCommand(v, &v.Rewards[i], p.seq)
 		p.signer.Sign(&p.command)
 		p.scratch = schemas.AppendCommand(p.scratch[:0], &p.command)
 	}
