@@ -324,6 +324,18 @@ func TestCouponDeadBroken(t *testing.T) {
 			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-8].OriginOffset++ },
 		},
 		{
+			name: "command of a dropped key, sent again, without one", check: CheckCoupons, says: "it made no coupon and has 0 records",
+			before: func(sc *scenario) { sc.unbury(sc.lost[0]) },
+		},
+		{
+			name: "command of a dropped key, sent again and buried again, without the second", check: CheckCoupons, says: "it made no coupon and has 0 records",
+			before: func(sc *scenario) { sc.unbury(sc.lost[1]) },
+		},
+		{
+			name: "command of a dropped key, executed all the same", check: CheckCoupons, says: "which was executed or is sound",
+			before: func(sc *scenario) { moved(sc.coupons["welcome4"], 0).Offset = sc.lost[0].offset },
+		},
+		{
 			name: "of no partition", check: CheckCoupons, says: "names partition 12 of coupon.commands",
 			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-1].OriginPartition = 12 },
 		},

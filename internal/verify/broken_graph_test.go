@@ -204,6 +204,17 @@ func TestRewardsBroken(t *testing.T) {
 			before: func(sc *scenario) { sc.p.command(sc.joinA, sc.p.commands[0].c) },
 		},
 		{
+			name: "command sent again while no first one is dead", check: CheckRewards, says: "or is its second one",
+			before: func(sc *scenario) {
+				sc.unbury(sc.lost[0])
+				sc.unbury(sc.lost[1])
+			},
+		},
+		{
+			name: "command sent again in other words", check: CheckRewards, says: "or is its second one",
+			before: func(sc *scenario) { sc.lost[2].c.ValueMinor++ },
+		},
+		{
 			name: "commands swapped", check: CheckRewards, says: "coupon.commands has",
 			before: func(sc *scenario) {
 				c := sc.p.commands

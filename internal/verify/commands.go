@@ -19,7 +19,7 @@ type intake struct {
 	command schemas.Command
 	at      *topiclog.Record // the own command that is next; nil: not read yet
 	bad     []badCommand     // for coupon.dead, by offset
-	again   []againCommand   // of other services, by offset
+	again   []againCommand   // by offset
 }
 
 // badCommand is a command that nobody can execute.
@@ -29,8 +29,10 @@ type badCommand struct {
 	letters int
 }
 
-// againCommand is a command of another service under an id that an earlier one had. One of them made the coupon, or none; each before it has a letter.
+// againCommand is a command under an id that an earlier one had: of another service, or hongbao's own that a person sent again after its dead letter,
+// in the same words. One of them made the coupon, or none; each before it has a letter.
 type againCommand struct {
+	own     bool
 	offset  int64
 	chain   int64
 	id      schemas.CouponID
@@ -52,6 +54,10 @@ func (p *partition) nextOwn() *schemas.Command {
 		}
 		if c.FactSeq != 0 && p.forged(c, r) {
 			p.bury(r)
+			continue
+		}
+		if c.FactSeq != 0 && p.isOwnAgain(c) {
+			p.addAgain(c, r.Offset)
 			continue
 		}
 		if c.FactSeq != 0 {
@@ -130,8 +136,12 @@ func (p *partition) orphan(cmd *schemas.Command, r *topiclog.Record) {
 		p.bury(r)
 		return
 	}
-	p.v.badAt(CheckRewards, r, p.id, "the command at offset %d of coupon.commands (coupon %s) has no reward of seq %d behind it, or is its second one",
-		r.Offset, hex(cmd.CouponID[:]), cmd.FactSeq)
+	p.ungranted(r.Offset, cmd.CouponID, cmd.FactSeq)
+}
+
+func (p *partition) ungranted(offset int64, id schemas.CouponID, seq int64) {
+	p.v.broken.add(Broken{CheckRewards, p.id, 0, offset, sentence(
+		"the command at offset %d of coupon.commands (coupon %s) has no reward of seq %d behind it, or is its second one", offset, hex(id[:]), seq)})
 }
 
 // checkCommand finds the command's reward and compares the two; false without one.
@@ -196,7 +206,17 @@ func (p *partition) addForeign(cmd *schemas.Command, offset int64) {
 		p.coupons.add(cmd, offset)
 		return
 	}
-	p.intake.again = append(p.intake.again, againCommand{offset: offset, chain: cmd.Chain, id: cmd.CouponID, kind: p.coupons.kind(cmd)})
+	p.addAgain(cmd, offset)
+}
+
+func (p *partition) addAgain(cmd *schemas.Command, offset int64) {
+	p.intake.again = append(p.intake.again, againCommand{own: cmd.FactSeq != 0, offset: offset, chain: cmd.Chain, id: cmd.CouponID, kind: p.coupons.kind(cmd)})
+}
+
+// isOwnAgain says that a command is in the words of the one that its reward had: whether it may be there is for checkOwnAgain.
+func (p *partition) isOwnAgain(cmd *schemas.Command) bool {
+	c := p.coupons.find(cmd.CouponID)
+	return c != nil && c.factSeq == cmd.FactSeq && c.sum == commandSum(cmd)
 }
 
 // sentAgain is where intake.again has the command at offset, or would have it.
@@ -211,7 +231,7 @@ func (p *partition) executes(c *coupon, offset int64) {
 		return
 	}
 	by := p.intake.again[at]
-	refused := againCommand{offset: c.command, chain: c.chain, id: c.id, kind: c.kind}
+	refused := againCommand{own: by.own, offset: c.command, chain: c.chain, id: c.id, kind: c.kind}
 	c.command, c.chain, c.kind = by.offset, by.chain, by.kind
 	p.intake.again = slices.Delete(p.intake.again, at, at+1)
 	at, _ = p.sentAgain(refused.offset)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"hongbao/schemas"
@@ -119,6 +120,10 @@ func (sc *scenario) pay() {
 		rule := string(cmd.c.Rule)
 		seen[rule]++
 		name := fmt.Sprint(rule, seen[rule])
+		if name == "welcome4" {
+			sc.lost = append(sc.lost, cmd)
+			continue
+		}
 		c := p.coupon(cmd)
 		sc.coupons[name] = c
 		switch {
@@ -132,7 +137,27 @@ func (sc *scenario) pay() {
 			c.issue()
 		}
 	}
+	sc.payLost("welcome4")
 	p.end()
+}
+
+// stranger is a signature under a key that is not live.
+var stranger = append([]byte{77}, make([]byte, 10)...)
+
+// payLost: the key of a command is dropped before it is read, that of the one sent again too, the next makes the coupon; and it comes once more.
+func (sc *scenario) payLost(name string) {
+	p := sc.p
+	for range 2 {
+		sc.lost = append(sc.lost, p.command(sc.lost[0].of, sc.lost[0].c))
+	}
+	for _, cmd := range sc.lost[:2] {
+		cmd.mac = stranger
+		sc.bury(cmd, pb.Reason_REASON_INVALID_FIELD)
+	}
+	sc.coupons[name] = p.coupon(sc.lost[2])
+	sc.coupons[name].issue()
+	p.command(sc.lost[0].of, sc.lost[0].c)
+	p.taken = p.next
 }
 
 func (sc *scenario) payUsed(c *wcoupon) {
@@ -198,7 +223,6 @@ func (sc *scenario) payReversed(c *wcoupon) {
 // forgeries: commands that name a fact and are not hongbao's; each is buried.
 func (sc *scenario) forgeries() {
 	p := sc.p
-	stranger := append([]byte{77}, make([]byte, 10)...) // a signature under a key that is not live
 	for _, f := range []struct {
 		of  *wfact
 		mac []byte
@@ -216,6 +240,11 @@ func (sc *scenario) forgeries() {
 		cmd.mac = f.mac
 		sc.bury(cmd, pb.Reason_REASON_INVALID_FIELD)
 	}
+}
+
+// unbury takes back the letter of a command.
+func (sc *scenario) unbury(cmd *wcommand) {
+	sc.couponDead = slices.DeleteFunc(sc.couponDead, func(d *pb.DeadLetter) bool { return d.OriginOffset == cmd.offset && len(d.CouponId) == 0 })
 }
 
 func (sc *scenario) bury(cmd *wcommand, reason schemas.Reason) {

@@ -99,6 +99,7 @@ func (t *coupons) reverse(order uint64) {
 func (p *partition) finishCoupons() {
 	p.at = 0
 	taken := p.meta.Positions[schemas.TopicCommands]
+	p.checkOwnAgain(taken)
 	for i := range p.coupons.all {
 		c := &p.coupons.all[i]
 		if c.transitions == 0 && c.command < taken {
@@ -143,6 +144,22 @@ func (p *partition) checkAgain(a *againCommand) {
 	made := c.transitions > 0 && c.command < a.offset
 	if a.letters > 1 || a.letters == 0 && !made {
 		p.bad(CheckCoupons, "the command at offset %d of coupon.commands (coupon %s) was read; it made no coupon and has %d records in coupon.dead", a.offset, hex(a.id[:]), a.letters)
+	}
+}
+
+// checkOwnAgain: a reward has one command, and a second one only once a first lies in coupon.dead. What is newer than that is not judged (V2).
+func (p *partition) checkOwnAgain(taken int64) {
+	buried := map[schemas.CouponID]bool{}
+	for i := range p.intake.again {
+		a := &p.intake.again[i]
+		if !a.own || a.offset >= max(taken, p.v.early[schemas.TopicCommands][p.id]) {
+			continue
+		}
+		c := p.coupons.find(a.id)
+		buried[a.id] = buried[a.id] || a.letters > 0 || c.transitions == 0 && c.letters > 0
+		if !buried[a.id] {
+			p.ungranted(a.offset, a.id, c.factSeq)
+		}
 	}
 }
 

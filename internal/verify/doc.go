@@ -18,7 +18,8 @@
 //	         back; all facts of a step carry one producer id and epoch
 //	graph    one inviter, no cycle, depths; every verdict and reason is the recomputed one
 //	across   a user is in one chain per campaign, a coupon id in one partition
-//	rewards  expected = granted = commands, both directions
+//	rewards  expected = granted = commands, both directions; a second command of a reward, in
+//	         the same words, only once the one before is in coupon.dead
 //	coupons  every transition is in the table; COMPLETED follows ISSUING; results are the
 //	         transitions, in order, once; each entry into DEAD is one record in coupon.dead
 //	control  each control command that was read is in coupon.dead, or facts say that it was

@@ -22,6 +22,7 @@ type scenario struct {
 	joinC, joinD   *wfact
 	bought         *wfact
 	coupons        map[string]*wcoupon
+	lost           []*wcommand // of one reward: two are buried, the third makes the coupon
 	shareS, shareA *wevent
 }
 

@@ -65,7 +65,7 @@ func (p *partition) movedCoupon(m *pb.CouponMoved) *coupon {
 		p.bad(CheckCoupons, "coupon %s is created from offset %d of coupon.commands, where no command for it is", hex(m.CouponId), m.Offset)
 		return nil
 	}
-	if m.Offset != c.command && c.factSeq == 0 {
+	if m.Offset != c.command {
 		p.executes(c, m.Offset)
 	}
 	if m.Offset != c.command {
@@ -82,8 +82,8 @@ func (p *partition) movedCoupon(m *pb.CouponMoved) *coupon {
 	return c
 }
 
-// readForeign takes in commands of other services up to an offset that a creation names: they may
-// stand before the next command of our own.
+// readForeign takes in commands of other services, and own ones that were sent again, up to an offset that a
+// creation names: they may stand before the next command of our own.
 func (p *partition) readForeign(offset int64) {
 	for p.intake.at == nil {
 		r := p.commands.peek()
