@@ -27,6 +27,9 @@ func (r *Report) Print(w io.Writer) error {
 	if r.Others > 0 {
 		fmt.Fprintf(&b, "others    %d commands of other services, without a fact behind them\n", r.Others)
 	}
+	if r.Unpaid > 0 {
+		fmt.Fprintf(&b, "unpaid    %d rewards whose commands lie in coupon.dead\n", r.Unpaid)
+	}
 	if r.UsedReversedTotal > 0 {
 		fmt.Fprintf(&b, "used      %d vouchers of reversed orders, which nobody takes back: %s", r.UsedReversedTotal, strings.Join(r.UsedReversed, ", "))
 		if more := r.UsedReversedTotal - int64(len(r.UsedReversed)); more > 0 {

@@ -43,6 +43,7 @@ type Report struct {
 
 	Gone   int64 `json:"gone"`            // verdicts not recomputed: retention has deleted their events
 	Others int64 `json:"commands_others"` // commands of other services, which have no fact behind them
+	Unpaid int64 `json:"unpaid"`          // rewards without a coupon, for their commands lie in coupon.dead
 
 	// CodesUnchecked are well-formed codes under a key that was not given, dropped since or secret: whether they are genuine is taken as the facts took it.
 	CodesUnchecked int64 `json:"codes_unchecked"`
@@ -149,6 +150,9 @@ func (p *partition) addTo(r *Report) {
 	for i := range p.coupons.all {
 		c := &p.coupons.all[i]
 		if c.state == pb.CouponState_COUPON_STATE_UNSPECIFIED {
+			if c.factSeq != 0 && c.command < p.meta.Positions[schemas.TopicCommands] {
+				r.Unpaid++
+			}
 			continue
 		}
 		r.Coupons[stateName(c.state)]++

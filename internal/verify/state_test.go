@@ -33,6 +33,22 @@ func TestLagIsNotOK(t *testing.T) {
 	}
 }
 
+// A reward whose command is dead and was not sent again is answered, and not paid: that is counted.
+func TestUnpaidIsCounted(t *testing.T) {
+	t.Parallel()
+	sc := newScenario(t)
+	c := sc.coupons["welcome4"]
+	for i := range c.facts {
+		sc.p.drop(c.facts[i])
+		sc.dropResult(c.results[i])
+	}
+	sc.p.commands = slices.DeleteFunc(sc.p.commands, func(cmd *wcommand) bool { return cmd.of == sc.lost[0].of && cmd.offset > sc.lost[1].offset })
+	r := mustRun(t, config(sc.build()))
+	if r.Unpaid != 1 || !r.OK || !strings.Contains(printed(t, r), "\nunpaid    1 rewards") {
+		t.Errorf("unpaid %d, ok %v; report:\n%s", r.Unpaid, r.OK, printed(t, r))
+	}
+}
+
 func TestOpenIsNotOK(t *testing.T) {
 	t.Parallel()
 	sc := newScenario(t)
