@@ -26,53 +26,69 @@ func newDeadCommand(a *app) *cobra.Command {
 
 func newDeadListCommand(a *app) *cobra.Command {
 	var f couponFlags
-	var events bool
+	var l letterFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List coupons that are DEAD, and records that could not be carried out or judged",
 		Long: `List coupons that are DEAD now, by the facts, and the records of coupon.dead about no coupon: commands that could not be
-carried out, which whoever sent them must mend and send again. With --reason OUT_OF_STOCK or OUT_OF_BUDGET also coupons that FAILED so: after a top-up
-they can be redriven. All of hongbao.facts is read. With --json:
+carried out, which whoever sent them must mend and send again; hongbao's own are sent again by redrive --commands. With --reason OUT_OF_STOCK or
+OUT_OF_BUDGET also coupons that FAILED so: after a top-up they can be redriven. All of hongbao.facts is read. With --json:
 {coupons: [{coupon, state, reason, partition, campaign, chain, user, kind, rule, attempts, round, since, last_error}],
 records: [{letter, origin_topic, origin_partition, origin_offset, key, reason, sentence, since}]}.
 With --events the records of invite.dead that have no verdict by now: events that could not be judged. One that died again is shown once. With --json:
-{events: [{letter, origin_topic, origin_partition, origin_offset, key, reason, sentence, since, ce_source, ce_id, times, redrivable}]}.`,
+{events: [{letter, origin_topic, origin_partition, origin_offset, key, reason, sentence, since, ce_source, ce_id, times, redrivable}]}.
+With --commands the records of coupon.dead about commands that name a fact, were not taken for hongbao's own, and whose coupon was not made since:
+rewards that were granted and not paid, for instance because their key was dropped before they were read. refusal says why one is not such a reward
+and is not sent again; it is empty where it is one. With --json:
+{commands: [{letter, origin_topic, origin_partition, origin_offset, key, reason, sentence, since, coupon, fact_seq, refusal}]}.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if events {
+			switch {
+			case l.events:
 				return a.listDeadEvents(cmd.Context(), f)
+			case l.commands:
+				return a.listDeadCommands(cmd.Context(), f)
 			}
 			return a.listDead(cmd.Context(), f)
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&events, "events", false, "list the events of invite.dead instead")
+	cmd.Flags().BoolVar(&l.events, "events", false, "list the events of invite.dead instead")
+	cmd.Flags().BoolVar(&l.commands, "commands", false, "list hongbao's own commands of coupon.dead instead")
+	cmd.MarkFlagsMutuallyExclusive("events", "commands")
 	return cmd
 }
 
 func newDeadRedriveCommand(a *app) *cobra.Command {
 	var f reviewFlags
-	var e eventFlags
+	var l letterFlags
 	cmd := &cobra.Command{
 		Use:   "redrive",
-		Short: "Issue DEAD coupons again, or have dead events judged again",
+		Short: "Issue DEAD coupons again, have dead events judged again, or send dead commands again",
 		Long: `Issue coupons again that are DEAD, or that FAILED with OUT_OF_STOCK or OUT_OF_BUDGET, from their first attempt. After EXHAUSTED the issuer is asked
 under the same key, so that a late success is found and not doubled; after a refusal of its own under a new one. --all wants a --reason.
 ` + reviewHelp + `
 
 With --events: send records of invite.dead to invite.events again, as they were, with key, value and headers and in their order, for instance those
 of an UNKNOWN_CAMPAIGN once it is in force. Name them by --letter PARTITION/OFFSET, as the list does, or by --all --reason. What has its verdict by now
-is left out, and what is sent twice is judged a duplicate. With --json: {ok, sent, events: [...as in the list]}.`,
+is left out, and what is sent twice is judged a duplicate. With --json: {ok, sent, events: [...as in the list]}.
+
+With --commands: send hongbao's own commands of coupon.dead to coupon.commands again, signed under the key of --code-keys that mints: those whose key was
+dropped before they were read. Each is made anew from the fact that it names; where the letter says something else it is no command of hongbao's and is
+refused. Name them by --letter, or by --all --reason INVALID_FIELD. A coupon that is there by now is left out, and a command sent
+twice makes no second one of it. With --json: {ok, sent, commands: [...as in the list]}.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.all && f.reason == "" {
 				return errors.New("--all without --reason: say which failure is mended, such as --reason EXHAUSTED")
 			}
-			if e.events {
-				return a.redriveEvents(cmd.Context(), &f, &e)
-			}
-			if len(e.letters) > 0 {
-				return errors.New("--letter names a record of invite.dead; it goes with --events")
+			switch {
+			case l.events:
+				return a.redriveEvents(cmd.Context(), &f, &l)
+			case l.commands:
+				return a.redriveCommands(cmd.Context(), &f, &l)
+			case len(l.letters) > 0:
+				return errors.New("--letter names a record of invite.dead or coupon.dead; it goes with --events or --commands")
 			}
 			filter, err := f.filter(pb.CouponState_COUPON_STATE_DEAD)
 			if err != nil {
@@ -83,8 +99,11 @@ is left out, and what is sent twice is judged a duplicate. With --json: {ok, sen
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&e.events, "events", false, "redrive events of invite.dead instead")
-	cmd.Flags().StringSliceVar(&e.letters, "letter", nil, "with --events: record of invite.dead, PARTITION/OFFSET; may be repeated")
+	addFlags(cmd.Flags(), "code-keys")
+	cmd.Flags().BoolVar(&l.events, "events", false, "redrive events of invite.dead instead")
+	cmd.Flags().BoolVar(&l.commands, "commands", false, "redrive hongbao's own commands of coupon.dead instead")
+	cmd.Flags().StringSliceVar(&l.letters, "letter", nil, "with --events or --commands: record of invite.dead or coupon.dead, PARTITION/OFFSET; may be repeated")
+	cmd.MarkFlagsMutuallyExclusive("events", "commands")
 	return cmd
 }
 

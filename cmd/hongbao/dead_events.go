@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -27,14 +26,13 @@ type deadEvent struct {
 	ID         string `json:"ce_id"`
 	Times      int    `json:"times"`      // dead letters about it
 	Redrivable bool   `json:"redrivable"` // false: it has no key, or its letter no room for the value
-
-	reason schemas.Reason
 }
 
-// eventFlags choose events; --all and --reason are reviewFlags'.
-type eventFlags struct {
-	events  bool
-	letters []string
+func (e *deadEvent) refusal() string {
+	if e.Redrivable {
+		return ""
+	}
+	return "it has no key, or was too large for its letter"
 }
 
 // readDeadEvents gives the events of invite.dead that no fact has judged by now, in their order within a partition.
@@ -43,7 +41,7 @@ func readDeadEvents(ctx context.Context, log *topiclog.Client) ([]*deadEvent, er
 	byIdentity := map[string]*deadEvent{}
 	var decoder schemas.Decoder
 	err := eachLetter(ctx, log, schemas.TopicInviteDead, func(r *topiclog.Record, d *pb.DeadLetter) error {
-		e := &deadEvent{deadRecord: newDeadRecord(r, d), Times: 1, reason: d.GetReason(), Redrivable: redrivable(d)}
+		e := &deadEvent{deadRecord: newDeadRecord(r, d), Times: 1, Redrivable: redrivable(d)}
 		identity := identify(&decoder, d, e)
 		if first := byIdentity[identity]; identity != "" && first != nil {
 			// The place of the first, so that an order is kept; the reason of the last, which is how it stands.
@@ -82,11 +80,6 @@ func identify(decoder *schemas.Decoder, d *pb.DeadLetter, e *deadEvent) string {
 
 func identityOf(source, id string) string { return source + "\x00" + id }
 
-// redrivable: a letter holds the record whole unless it was too big (X3), and a key says to which partition it belongs.
-func redrivable(d *pb.DeadLetter) bool {
-	return len(d.GetKey()) > 0 && int64(len(d.GetValue())) == d.GetValueBytes() && d.GetReason() != pb.Reason_REASON_TOO_LARGE
-}
-
 // dropJudged forgets the events that have a verdict, whichever.
 func dropJudged(ctx context.Context, log *topiclog.Client, events map[string]*deadEvent) error {
 	var f schemas.Fact
@@ -104,14 +97,7 @@ func dropJudged(ctx context.Context, log *topiclog.Client, events map[string]*de
 }
 
 func (a *app) listDeadEvents(ctx context.Context, f couponFlags) error {
-	if f.campaign != 0 {
-		return errors.New("--campaign chooses coupons; of dead events --reason can be chosen")
-	}
-	reason, err := parseReason(f.reason)
-	if err != nil {
-		return err
-	}
-	log, err := a.dialTopics(ctx)
+	log, reason, err := a.dialLetters(ctx, f, "events")
 	if err != nil {
 		return err
 	}
@@ -132,7 +118,7 @@ func (d *deadEventsAnswer) print(w io.Writer) {
 			fmt.Fprintf(w, "  died %d times\n", e.Times)
 		}
 		if !e.Redrivable {
-			fmt.Fprintln(w, "  cannot be sent again from here: it has no key, or was too large for its letter")
+			fmt.Fprintln(w, "  cannot be sent again from here:", e.refusal())
 		}
 	}
 	switch {

@@ -28,7 +28,7 @@ func (r *Report) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "others    %d commands of other services, without a fact behind them\n", r.Others)
 	}
 	if r.Unpaid > 0 {
-		fmt.Fprintf(&b, "unpaid    %d rewards whose commands lie in coupon.dead\n", r.Unpaid)
+		fmt.Fprintf(&b, "unpaid    %d rewards whose commands lie in coupon.dead (hongbao dead list --commands)\n", r.Unpaid)
 	}
 	if r.UsedReversedTotal > 0 {
 		fmt.Fprintf(&b, "used      %d vouchers of reversed orders, which nobody takes back: %s", r.UsedReversedTotal, strings.Join(r.UsedReversed, ", "))
