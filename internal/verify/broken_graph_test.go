@@ -197,7 +197,7 @@ func TestRewardsBroken(t *testing.T) {
 		},
 		{
 			name: "command dropped", check: CheckRewards, says: "the fact grants 3 rewards, coupon.commands has 2 commands for it",
-			before: func(sc *scenario) { sc.p.commands = append(sc.p.commands[:2], sc.p.commands[3:]...) },
+			before: func(sc *scenario) { sc.p.commands = append(sc.p.commands[:3], sc.p.commands[4:]...) },
 		},
 		{
 			name: "command doubled", check: CheckRewards, says: "or is its second one",

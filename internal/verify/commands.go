@@ -17,9 +17,10 @@ import (
 // granted them comes by.
 type intake struct {
 	command schemas.Command
-	at      *topiclog.Record // the own command that is next; nil: not read yet
-	bad     []badCommand     // for coupon.dead, by offset
-	again   []againCommand   // by offset
+	at      *topiclog.Record             // the own command that is next; nil: not read yet
+	aside   map[int64][]*topiclog.Record // by the seq that they name: not known for hongbao's own, and what stands behind them was due before
+	bad     []badCommand                 // for coupon.dead, by offset
+	again   []againCommand               // by offset
 }
 
 // badCommand is a command that nobody can execute.
@@ -95,22 +96,48 @@ func (p *partition) checkCommands(c *campaign, v *schemas.Verdict) {
 		return
 	}
 	found := 0
-	for cmd := p.nextOwn(); cmd != nil && cmd.FactSeq <= p.at; cmd = p.nextOwn() {
+	for _, r := range p.intake.aside[p.at] {
+		var cmd schemas.Command
+		if cmd.Decode(r.Value) == nil && p.checkCommand(c, v, &cmd, r) {
+			found++
+		} else {
+			p.bury(r)
+		}
+	}
+	delete(p.intake.aside, p.at)
+	for cmd := p.nextOwn(); cmd != nil; cmd = p.nextOwn() {
 		r := p.intake.at
+		if cmd.FactSeq > p.at {
+			if found < len(v.Rewards) && p.setAside() {
+				continue
+			}
+			break
+		}
 		p.intake.at = nil
-		if cmd.FactSeq < p.at {
+		if cmd.FactSeq == p.at && p.checkCommand(c, v, cmd, r) {
+			found++
+		} else {
 			p.orphan(cmd, r)
-			continue
 		}
-		if !p.checkCommand(c, v, cmd, r) {
-			p.orphan(cmd, r)
-			continue
-		}
-		found++
 	}
 	if found < len(v.Rewards) && p.commands.err == nil {
 		p.bad(CheckRewards, "the fact grants %d rewards, coupon.commands has %d commands for it", len(v.Rewards), found)
 	}
+}
+
+// setAside gives way to the commands behind the next one, if that is not known for hongbao's own: those come in the order of their facts, but anybody can
+// write a record that names a later one, under a key that nobody has.
+func (p *partition) setAside() bool {
+	cmd, r := &p.intake.command, p.intake.at
+	if p.signed.Verify(cmd) == schemas.CodeGood {
+		return false
+	}
+	if p.intake.aside == nil {
+		p.intake.aside = map[int64][]*topiclog.Record{}
+	}
+	p.intake.aside[cmd.FactSeq] = append(p.intake.aside[cmd.FactSeq], r)
+	p.intake.at = nil
+	return true
 }
 
 // forged says that a command with a fact_seq is surely not hongbao's: without a signature, with a wrong one, or
@@ -246,6 +273,13 @@ func (p *partition) endCommands() {
 		p.intake.at = nil
 		if cmd.FactSeq <= p.seq || r.Offset < p.v.early[schemas.TopicCommands][p.id] {
 			p.orphan(cmd, r)
+		}
+	}
+	for seq, rs := range p.intake.aside {
+		for _, r := range rs {
+			if seq <= p.seq || r.Offset < p.v.early[schemas.TopicCommands][p.id] {
+				p.bury(r)
+			}
 		}
 	}
 }

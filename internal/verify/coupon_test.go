@@ -117,6 +117,9 @@ func (sc *scenario) pay() {
 	}
 	seen := map[string]int{}
 	for _, cmd := range p.commands {
+		if cmd == sc.ahead {
+			continue
+		}
 		rule := string(cmd.c.Rule)
 		seen[rule]++
 		name := fmt.Sprint(rule, seen[rule])
@@ -274,6 +277,7 @@ func (sc *scenario) corrected(c schemas.Command) *wcommand {
 // others: what other services send on coupon.commands.
 func (sc *scenario) others() {
 	p := sc.p
+	sc.bury(sc.ahead, pb.Reason_REASON_INVALID_FIELD)
 	kind := sc.campaign.Coupons[0]
 	foreign := p.command(nil, schemas.Command{Campaign: 1, Chain: sc.s, Beneficiary: sc.a, Coupon: kind.Name, CommandID: []byte("c-1")})
 	sent := foreign.c

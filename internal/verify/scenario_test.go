@@ -23,6 +23,7 @@ type scenario struct {
 	bought         *wfact
 	coupons        map[string]*wcoupon
 	lost           []*wcommand // of one reward: two are buried, the third makes the coupon
+	ahead          *wcommand   // forged, and of a fact that was not there yet
 	shareS, shareA *wevent
 }
 
@@ -73,6 +74,9 @@ func (sc *scenario) begin() {
 	sc.shareS = sc.share(p, sc.s, sc.s, 1)
 	first := p.accept(sc.shareS, 0)
 	sc.joinA = sc.joined(p, sc.s, sc.s, sc.a, 2, 1, 1)
+	sc.ahead = p.command(nil, p.commands[0].c) // of joinC, which comes later
+	sc.ahead.c.CouponID[0] ^= 1
+	sc.ahead.mac = stranger
 	p.duplicate(sc.join(p, sc.s, sc.s, sc.a, 3), sc.joinA)
 	again := *sc.shareS
 	p.duplicate(p.send(&again), first)
@@ -86,6 +90,7 @@ func (sc *scenario) grow() {
 	sc.shareA = sc.share(p, sc.s, sc.a, 5)
 	p.accept(sc.shareA, 0)
 	sc.joinC = sc.joined(p, sc.s, sc.a, sc.c, 6, 2, 1)
+	sc.ahead.of = sc.joinC
 	p.accept(sc.share(p, sc.s, sc.c, 7), 0)
 	sc.joinD = sc.joined(p, sc.s, sc.c, sc.d, 8, 3, 1)
 	p.accept(sc.share(p, sc.s, sc.d, 9), 0)

@@ -85,7 +85,10 @@ func (p *partition) movedCoupon(m *pb.CouponMoved) *coupon {
 // readForeign takes in commands of other services, and own ones that were sent again, up to an offset that a
 // creation names: they may stand before the next command of our own.
 func (p *partition) readForeign(offset int64) {
-	for p.intake.at == nil {
+	for {
+		if at := p.intake.at; at != nil && (at.Offset >= offset || !p.setAside()) {
+			return
+		}
 		r := p.commands.peek()
 		if r == nil || r.Offset > offset {
 			return
