@@ -44,8 +44,8 @@ func TestLaneWaitsForABroker(t *testing.T) {
 func TestLaneWait(t *testing.T) {
 	t.Parallel()
 	wait := time.Duration(0)
-	for i, want := range []time.Duration{20, 40, 80, 160, 320, 500, 500} {
-		if wait = laneWait(wait, time.Duration(i%2)*100*time.Millisecond); wait != want*time.Millisecond {
+	for i, want := range []int64{20, 40, 80, 160, 320, 500, 500} {
+		if wait = laneWait(wait, time.Duration(i)*10*time.Millisecond); wait.Milliseconds() != want {
 			t.Errorf("life %d: %s, want %d ms", i, wait, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,7 +66,7 @@ func (s *stage) loseCommands(r *rotation) {
 	stop := s.serve("a")
 	s.until("every join has its verdict", func() bool { return s.report().JoinsAccepted == lostJoins })
 	stop()
-	s.env = append(r.after[:len(r.after):len(r.after)], live...)
+	s.env = slices.Concat(r.after, live)
 	stop = s.serve("a")
 	s.verified() // a dead letter is an answer
 	stop()
