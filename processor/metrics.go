@@ -120,12 +120,14 @@ var (
 	conflictsDesc   = prometheus.NewDesc("hongbao_claim_conflicts_total", "Users whom facts put into two chains, found at a rebuild of Redis.", nil, nil)
 	issuerDesc      = prometheus.NewDesc("hongbao_issuer_calls_total", "Calls to the issuer, by result.", []string{"result"}, nil)
 	issuerQueueDesc = prometheus.NewDesc("hongbao_issuer_queue", "Coupons that wait to be asked for.", nil, nil)
+	clockDesc       = prometheus.NewDesc("hongbao_clock_ahead_seconds", "How far the clock of a partition's facts is ahead of this machine's, by partition.", []string{"partition"}, nil)
 	committedDesc   = prometheus.NewDesc("hongbao_committed_seq", "Seq of the last committed fact, by partition.", []string{"partition"}, nil)
 )
 
 func (c *lagCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- unpublishedDesc
 	ch <- committedDesc
+	ch <- clockDesc
 	ch <- lagDesc
 	ch <- claimsDesc
 	ch <- conflictsDesc
@@ -150,6 +152,10 @@ func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
 	c.x.mu.Unlock()
 	for p, part := range live {
 		ch <- prometheus.MustNewConstMetric(committedDesc, prometheus.GaugeValue, float64(part.committed.Load()), label(p))
+		part.mu.Lock()
+		ahead := part.clockMS - c.x.now().UnixMilli()
+		part.mu.Unlock()
+		ch <- prometheus.MustNewConstMetric(clockDesc, prometheus.GaugeValue, float64(max(0, ahead))/1000, label(p))
 	}
 	c.lag(ch, live)
 	c.outside(ch)

@@ -46,6 +46,7 @@ type partition struct {
 	spares []*step
 
 	positions schemas.Positions // committed
+	clockMS   int64             // the worker clock of the committed facts
 }
 
 func newPartition(l *lane, p int32) *partition {
@@ -146,7 +147,7 @@ func (p *partition) endWork() {
 func (p *partition) published(s *step) {
 	p.committed.Store(s.boundary.Seq)
 	p.mu.Lock()
-	p.positions = s.boundary.Positions
+	p.positions, p.clockMS = s.boundary.Positions, s.boundary.ClockMS
 	if p.store != nil { // a client that ends may still learn of a commit
 		p.store.Published(p.unheld(s.boundary.Seq))
 	}
@@ -189,7 +190,7 @@ func (f *life) adopt(ctx context.Context, p *partition, s *settled) (*worker, er
 	}
 	p.committed.Store(committed)
 	p.mu.Lock()
-	p.positions = s.meta.Positions
+	p.positions, p.clockMS = s.meta.Positions, s.meta.ClockMS
 	p.mu.Unlock()
 	if first := p.undo.first(); first > 0 && (p.held.Load() == 0 || first < p.held.Load()) {
 		p.held.Store(first)

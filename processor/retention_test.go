@@ -11,8 +11,8 @@ import (
 	"hongbao/schemas"
 )
 
-// lag is the sum of all that the registry tells of records that wait.
-func lag(t *testing.T, reg *prometheus.Registry) float64 {
+// gauges is the sum of a metric over all its labels.
+func gauges(t *testing.T, reg *prometheus.Registry, name string) float64 {
 	t.Helper()
 	all, err := reg.Gather()
 	if err != nil {
@@ -20,7 +20,7 @@ func lag(t *testing.T, reg *prometheus.Registry) float64 {
 	}
 	sum := 0.0
 	for _, m := range all {
-		if m.GetName() == "hongbao_input_lag_records" {
+		if m.GetName() == name {
 			for _, s := range m.Metric {
 				sum += s.GetGauge().GetValue()
 			}
@@ -63,7 +63,7 @@ func TestRetentionAtRest(t *testing.T) {
 	if r := f.mustVerify(); r.JoinsAccepted != 2 {
 		t.Errorf("%d joins accepted of 2", r.JoinsAccepted)
 	}
-	f.await("the positions to reach the ends of the inputs", func() bool { return lag(t, reg) == 0 })
+	f.await("the positions to reach the ends of the inputs", func() bool { return gauges(t, reg, "hongbao_input_lag_records") == 0 })
 	f.end("a")
 
 	var inputs []schemas.Topic
