@@ -316,12 +316,20 @@ func TestCouponDeadBroken(t *testing.T) {
 		{
 			name: "command that cannot be executed, sent again, without one", check: CheckCoupons, says: "it made no coupon and has 0 records",
 			before: func(sc *scenario) {
-				sc.couponDead = slices.Delete(sc.couponDead, len(sc.couponDead)-9, len(sc.couponDead)-8)
+				sc.couponDead = slices.Delete(sc.couponDead, len(sc.couponDead)-10, len(sc.couponDead)-9)
 			},
 		},
 		{
 			name: "of the corrected command in place of the bad one", check: CheckCoupons, says: "which was executed or is sound",
-			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-8].OriginOffset++ },
+			before: func(sc *scenario) { sc.couponDead[len(sc.couponDead)-9].OriginOffset++ },
+		},
+		{
+			name: "of a sound command that came when its coupon was there", check: CheckCoupons, says: "it made no coupon and has 1 records",
+			before: func(sc *scenario) { sc.bury(sc.sound, pb.Reason_REASON_UNKNOWN_COUPON) },
+		},
+		{
+			name: "command that cannot be executed, when the coupon of its id was there, without one", check: CheckCoupons, says: "it made no coupon and has 0 records",
+			before: func(sc *scenario) { sc.unbury(sc.unsound) },
 		},
 		{
 			name: "command of a dropped key, sent again, without one", check: CheckCoupons, says: "it made no coupon and has 0 records",

@@ -15,6 +15,9 @@ type campaign struct {
 	number  int64 // of the last change
 	since   int64 // offset of the last verdict when it was first activated
 	members map[int64]int32
+
+	versions int            // that were in force
+	had      map[string]int // of them, how many have a coupon kind
 }
 
 // activate reads a version's text: rewards and reasons are judged by it from here on.
@@ -33,12 +36,16 @@ func (p *partition) activate(m *pb.CampaignActivated) {
 	}
 	c := p.campaigns[m.Campaign]
 	if c == nil {
-		c = &campaign{members: make(map[int64]int32), since: p.answered}
+		c = &campaign{members: make(map[int64]int32), since: p.answered, had: make(map[string]int)}
 		p.campaigns[m.Campaign] = c
 	} else if m.Version <= c.rules.Version {
 		p.bad(CheckRewards, "campaign %d: version %d is activated after version %d; only higher ones take effect", m.Campaign, m.Version, c.rules.Version)
 	}
 	c.rules = rules
+	c.versions++
+	for i := range rules.Coupons {
+		c.had[string(rules.Coupons[i].Name)]++
+	}
 }
 
 // change takes effect at its seq.

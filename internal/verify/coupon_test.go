@@ -264,13 +264,16 @@ func (sc *scenario) redelivered(c schemas.Command) {
 	}
 }
 
-// corrected: a service sends under the same id what cannot be executed and then what can, and that once more.
+// corrected: a service sends under the same id what cannot be executed and then what can; and both once more.
 func (sc *scenario) corrected(c schemas.Command) *wcommand {
 	c.Coupon = []byte("no_such")
 	sc.bury(sc.p.command(nil, c), pb.Reason_REASON_UNKNOWN_COUPON)
 	c.Coupon = sc.campaign.Coupons[0].Name
 	cmd := sc.p.command(nil, c)
-	sc.p.command(nil, c)
+	sc.sound = sc.p.command(nil, c)
+	c.Coupon = []byte("no_such")
+	sc.unsound = sc.p.command(nil, c)
+	sc.bury(sc.unsound, pb.Reason_REASON_UNKNOWN_COUPON)
 	return cmd
 }
 

@@ -137,14 +137,32 @@ func (p *partition) checkBuried(c *coupon) {
 	c.letters, c.earlyDead = 0, 0
 }
 
-// checkAgain: what came under one command id before the coupon was made lies in coupon.dead; what came after it was answered already, or cannot be
-// executed any more.
+// checkAgain: what came under one command id before the coupon was made lies in coupon.dead; what came after it does if no version of its campaign has
+// such a coupon, or, of hongbao's own, if its key may have been dropped.
 func (p *partition) checkAgain(a *againCommand) {
 	c := p.coupons.find(a.id)
-	made := c.transitions > 0 && c.command < a.offset
-	if a.letters > 1 || a.letters == 0 && !made {
+	least, most := int32(1), int32(1)
+	if c.transitions > 0 && c.command < a.offset {
+		least, most = p.lettersOfLate(a)
+	}
+	if a.letters < least || a.letters > most {
 		p.bad(CheckCoupons, "the command at offset %d of coupon.commands (coupon %s) was read; it made no coupon and has %d records in coupon.dead", a.offset, hex(a.id[:]), a.letters)
 	}
+}
+
+// lettersOfLate is how many letters a command may have that was read when its coupon was there.
+func (p *partition) lettersOfLate(a *againCommand) (least, most int32) {
+	k := p.coupons.kinds[a.kind]
+	c := p.campaigns[k.campaign]
+	switch {
+	case a.own || c == nil:
+		return 0, 1
+	case c.had[k.name] == c.versions:
+		return 0, 0
+	case c.had[k.name] == 0:
+		return 1, 1
+	}
+	return 0, 1
 }
 
 // checkOwnAgain: a reward has one command, and a second one only once a first lies in coupon.dead. What is newer than that is not judged (V2).

@@ -23,6 +23,7 @@ type scenario struct {
 	bought         *wfact
 	coupons        map[string]*wcoupon
 	lost           []*wcommand // of one reward: two are buried, the third makes the coupon
+	sound, unsound *wcommand   // under the id of a coupon that was made before
 	ahead          *wcommand   // forged, and of a fact that was not there yet
 	shareS, shareA *wevent
 }

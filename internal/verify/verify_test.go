@@ -42,7 +42,7 @@ func TestGoodLog(t *testing.T) {
 	if r.SharesAccepted != 5 || r.JoinsAccepted != 5 || !maps.Equal(r.Depth, map[string]int64{"1": 3, "2": 1, "3": 1}) {
 		t.Errorf("%d shares, %d joins, depth %v", r.SharesAccepted, r.JoinsAccepted, r.Depth)
 	}
-	if r.Dead != 8 || r.Others != 8 || !maps.Equal(r.Coupons, map[string]int64{"COMPLETED": 13, "FAILED": 1}) {
+	if r.Dead != 8 || r.Others != 9 || !maps.Equal(r.Coupons, map[string]int64{"COMPLETED": 13, "FAILED": 1}) {
 		t.Errorf("dead %d, others %d, coupons %v", r.Dead, r.Others, r.Coupons)
 	}
 	if out := printed(t, r); !strings.HasSuffix(out, "\nok\n") {
