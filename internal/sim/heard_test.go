@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -50,19 +51,23 @@ type answer struct {
 type fenced struct {
 	by  *link
 	txn string
+	at  time.Time
 }
 
-// fences counts those that a life has heard of a transactional id.
-func (h *heard) fences(l *link, id string) int {
+// fencedOut says that a life has heard three of a transactional id within a minute (X1).
+func (h *heard) fencedOut(l *link, id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
+	var heard []time.Time
 	for _, f := range h.fenced {
-		if f == (fenced{l, id}) {
-			n++
+		if f.by == l && f.txn == id {
+			heard = append(heard, f.at)
+		}
+		if n := len(heard); n >= 3 && heard[n-1].Sub(heard[n-3]) <= time.Minute {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
 // await counts a fault when an answer shows it.
@@ -131,7 +136,7 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 		return
 	}
 	if a.txn != "" && a.says(kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState) {
-		h.fenced = append(h.fenced, fenced{l, a.txn})
+		h.fenced = append(h.fenced, fenced{l, a.txn, time.Now()})
 	}
 	if a.coded {
 		return
