@@ -39,9 +39,13 @@ func DemoCodeKeys() *CodeKeys {
 // verifier answers CodeForged for any other, and a process must refuse to run any other.
 func (k *CodeKeys) Demo() bool { return k.demo }
 
-// Has says whether a key of this id is live.
-func (k *CodeKeys) Has(id uint8) bool {
-	return slices.ContainsFunc(k.keys, func(key codeKey) bool { return key.id == id })
+// Judges says whether these keys can tell a genuine code from a forged one where c is what it says: they have its key, or no key is needed, since the
+// demo key is good for DemoCampaignID alone.
+func (k *CodeKeys) Judges(c *Code) bool {
+	if c.KeyID == demoKeyID && c.Campaign != DemoCampaignID {
+		return true
+	}
+	return slices.ContainsFunc(k.keys, func(key codeKey) bool { return key.id == c.KeyID })
 }
 
 // Mint makes a code with the minting key; c.KeyID is not looked at. See CodeMinter for many.

@@ -82,6 +82,28 @@ func TestCodeRotation(t *testing.T) {
 	}
 }
 
+// Without a code's key nobody knows whether it is genuine, but under the demo key none of another campaign is, whatever keys there are.
+func TestCodeKeysJudge(t *testing.T) {
+	t.Parallel()
+	first := codeKeys(t, `keys: [{id: 1, secret: MDEyMzQ1Njc4OWFiY2RlZg==, mint: true}]`)
+	for _, check := range []struct {
+		keys *CodeKeys
+		code Code
+		want bool
+	}{
+		{first, Code{KeyID: 1, Campaign: 7}, true},
+		{first, Code{KeyID: 2, Campaign: 7}, false},
+		{first, Code{KeyID: demoKeyID, Campaign: DemoCampaignID}, false},
+		{first, Code{KeyID: demoKeyID, Campaign: 7}, true},
+		{DemoCodeKeys(), Code{KeyID: demoKeyID, Campaign: DemoCampaignID}, true},
+		{DemoCodeKeys(), Code{KeyID: 1, Campaign: 7}, false},
+	} {
+		if got := check.keys.Judges(&check.code); got != check.want {
+			t.Errorf("%+v: %t", check.code, got)
+		}
+	}
+}
+
 // Two good codes that share a cache entry never answer for one another.
 func TestCodeCacheComparesInFull(t *testing.T) {
 	t.Parallel()

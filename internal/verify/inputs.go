@@ -163,7 +163,7 @@ func (p *partition) readCode() bool {
 	var c schemas.Code
 	e.Code = p.verifier.Verify(e.CodeText, &c)
 	e.CodeExpiresS = c.ExpiresS
-	if e.Code == schemas.CodeForged && !p.v.cfg.Keys.Has(c.KeyID) {
+	if e.Code == schemas.CodeForged && !p.v.cfg.Keys.Judges(&c) {
 		e.Code = schemas.CodeMissing
 		p.tally.unchecked++
 	}
