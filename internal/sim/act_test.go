@@ -55,11 +55,11 @@ func (s *sim) settle() {
 	}
 	if quiet < 3 {
 		lag, coupons := s.reader.open(&s.expected)
-		s.fail("I8", "%v after the faults stopped there is a lag of %d, and %d coupons are on their way or past their validity", quietMax+s.ahead, lag, coupons)
+		s.fail("I8", "%v after the faults stopped there is a lag of %d, and %d coupons are on their way or past their validity", quietMax, lag, coupons)
 		restless = s.restless() // which may be why
 	}
 	if restless != "" {
-		s.fail("I8", "%v after the faults stopped %s", quietMax+s.ahead, restless)
+		s.fail("I8", "%v after the faults stopped %s", quietMax, restless)
 	}
 	s.expectStops()
 }
@@ -92,7 +92,7 @@ func (s *sim) expectStops() {
 			for _, stop := range i.life.x.Status().Stopped {
 				stopped[stop.Partition] = stop.Rule
 				s.reach("stop " + stop.Rule)
-				if !s.expected.mayStop(stop.Partition, stop.Rule) {
+				if !s.expected.stops[stop.Partition] {
 					s.fail("I8", "partition %d of %s has stopped: %v", stop.Partition, i.name, stop)
 				}
 			}

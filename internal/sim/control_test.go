@@ -77,12 +77,6 @@ func (f *feed) to(t schemas.Topic, chain int64, m proto.Message) *input {
 	return &f.out[len(f.out)-1]
 }
 
-// What no campaign's version has.
-const (
-	noCampaign = 77        // campaign
-	noCoupon   = "nothing" // coupon kind
-)
-
 // command is one of another service, good or bad, sometimes sent twice, or under the same id as it was meant.
 func (f *feed) command() {
 	c := f.pick()
@@ -94,13 +88,13 @@ func (f *feed) command() {
 		f.to(schemas.TopicCommands, c.seed, cmd)
 	case 1:
 		meant := cmd.Coupon
-		cmd.Coupon = noCoupon
+		cmd.Coupon = "nothing"
 		f.to(schemas.TopicCommands, c.seed, cmd)
 		if f.ids%2 == 0 {
 			cmd.Coupon = meant
 		}
 	case 2:
-		cmd.Campaign = noCampaign
+		cmd.Campaign = 77
 	case 3:
 		f.to(schemas.TopicCommands, c.seed, cmd).value = []byte("hostile")
 		return

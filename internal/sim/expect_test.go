@@ -40,11 +40,6 @@ func (e *expected) refused(p int32) bool {
 	return slices.ContainsFunc(e.refusals, func(r refusal) bool { return r.partition == p && r.fault.Hits() > 0 })
 }
 
-// mayStop says that a fault allows p to stop by a rule: events that it may not have read, and that the broker lost, by X5f.
-func (e *expected) mayStop(p int32, rule string) bool {
-	return e.stops[p] && (rule == e.must[p] || e.must[p] == "" && rule == "X5f")
-}
-
 // halts expects partition p to stop by rule for good, for a fault that counts when it has.
 func (e *expected) halts(p int, rule, cause string, c topiclog.Commit) {
 	e.stops[p], e.must[p], e.cause[p] = true, rule, cause

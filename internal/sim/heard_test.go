@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -51,23 +50,19 @@ type answer struct {
 type fenced struct {
 	by  *link
 	txn string
-	at  time.Time
 }
 
-// fencedOut says that a life has heard three of a transactional id within a minute (X1).
-func (h *heard) fencedOut(l *link, id string) bool {
+// fences counts those that a life has heard of a transactional id.
+func (h *heard) fences(l *link, id string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var heard []time.Time
+	n := 0
 	for _, f := range h.fenced {
-		if f.by == l && f.txn == id {
-			heard = append(heard, f.at)
-		}
-		if n := len(heard); n >= 3 && heard[n-1].Sub(heard[n-3]) <= time.Minute {
-			return true
+		if f == (fenced{l, id}) {
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // await counts a fault when an answer shows it.
@@ -136,7 +131,7 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 		return
 	}
 	if a.txn != "" && a.says(kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState) {
-		h.fenced = append(h.fenced, fenced{l, a.txn, time.Now()})
+		h.fenced = append(h.fenced, fenced{l, a.txn})
 	}
 	if a.coded {
 		return

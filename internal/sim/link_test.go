@@ -24,7 +24,7 @@ type link struct {
 
 	away    time.Time    // until then it reaches no broker
 	refused atomic.Bool  // it met a broker that was away
-	unheard atomic.Int32 // answers to it that were swallowed
+	unheard atomic.Int32 // answers that never came to it
 }
 
 // dialTimeout is kgo's own, which a dialer of one's own must keep.
