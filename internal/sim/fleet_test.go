@@ -222,7 +222,7 @@ var ends = []struct {
 	{"X1: transactional id ", func(l *life, said string) bool {
 		_, id, _ := strings.Cut(said, "X1: transactional id ")
 		id, _, _ = strings.Cut(id, " ")
-		return l.of.s.heard.fences(l.link, id) >= 3
+		return l.of.s.heard.fencedOften(l.link, id)
 	}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,7 +20,7 @@ type heard struct {
 	s       *sim
 	mu      sync.Mutex
 	waiting []*waiting
-	fenced  []fenced
+	fenced  fences
 	topics  [schemas.Topics][16]byte // ids, once an answer has named them
 }
 
@@ -46,23 +47,11 @@ type answer struct {
 	body kmsg.Response
 }
 
-// fenced is an answer that told a life of a process that another has its transactional id, or that looked like it.
-type fenced struct {
-	by  *link
-	txn string
-}
-
-// fences counts those that a life has heard of a transactional id.
-func (h *heard) fences(l *link, id string) int {
+// fencedOften says that a process has heard often enough that others have a transactional id of its own (X1).
+func (h *heard) fencedOften(l *link, id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
-	for _, f := range h.fenced {
-		if f == (fenced{l, id}) {
-			n++
-		}
-	}
-	return n
+	return h.fenced.often(laneID{l, id})
 }
 
 // await counts a fault when an answer shows it.
@@ -87,6 +76,11 @@ func (h *heard) request(l *link, c *conn, frame []byte, coded bool) {
 	switch q.key {
 	case kmsg.Produce, kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn:
 		q.txn = transactionalID(frame)
+	}
+	if q.key == kmsg.InitProducerID {
+		h.mu.Lock()
+		h.fenced.begins(laneID{l, q.txn})
+		h.mu.Unlock()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,8 +124,8 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 	if len(h.waiting) == 0 && !names && a.txn == "" || !a.read(frame) {
 		return
 	}
-	if a.txn != "" && a.says(kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState) {
-		h.fenced = append(h.fenced, fenced{l, a.txn})
+	if a.txn != "" && a.key != kmsg.InitProducerID && a.says(kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState) {
+		h.fenced.told(laneID{l, a.txn}, time.Now())
 	}
 	if a.coded {
 		return
