@@ -6,19 +6,17 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"hongbao/internal/topiclog"
 )
 
-// expected is what the faults of a seed allow that would else be a violation.
+// expected is what the faults of a seed allow that would else be a violation. While faults are made only they look at it, but at excuses, which anybody may.
 type expected struct {
+	excuses    excuses                // stops that are none
 	stops      [partitions]bool       // the partition may stop: nobody waits for it
 	must       [partitions]string     // the rule by which it has to be stopped at the end
 	cause      [partitions]string     // the fault for which it must, until it has
 	last       [partitions]*lastWords // of what must stop
 	unread     [partitions]bool       // the broker lost facts that the subscriber had not read: nothing is left to judge them by
-	refusals   []refusal              // records that the broker refuses for themselves
 	issuerLost bool                   // the issuer forgot what it had done
 }
 
@@ -29,20 +27,27 @@ type lastWords struct {
 	tail   time.Time // when the fault hit, where a tail may follow
 }
 
-// refusal is a fault that refuses one record of a partition.
-type refusal struct {
-	partition int32
-	fault     *kfake.FaultHandle
+// may allows partition p to stop by rule.
+func (e *expected) may(p int, rule string) {
+	e.stops[p] = true
+	e.excuses.give(int32(p), rule)
 }
 
-// refused says that a record of partition p was.
-func (e *expected) refused(p int32) bool {
-	return slices.ContainsFunc(e.refusals, func(r refusal) bool { return r.partition == p && r.fault.Hits() > 0 })
+// has expects partition p to stop by rule, for a fault that counts when it has.
+func (e *expected) has(p int, rule, cause string) {
+	e.may(p, rule)
+	e.must[p], e.cause[p] = rule, cause
 }
 
-// halts expects partition p to stop by rule for good, for a fault that counts when it has.
+// mended expects partition p to go on.
+func (e *expected) mended(p int) {
+	e.stops[p], e.must[p] = false, ""
+	e.excuses.lift(int32(p))
+}
+
+// halts expects partition p to stop by rule for good.
 func (e *expected) halts(p int, rule, cause string, c topiclog.Commit) {
-	e.stops[p], e.must[p], e.cause[p] = true, rule, cause
+	e.has(p, rule, cause)
 	e.last[p] = &lastWords{commit: c}
 	if rule == "X5f" {
 		e.last[p].tail = time.Now()

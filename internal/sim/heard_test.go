@@ -127,6 +127,9 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 	if a.txn != "" && a.key != kmsg.InitProducerID && a.says(kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState) {
 		h.fenced.told(laneID{l, a.txn}, time.Now())
 	}
+	if r, ok := a.body.(*kmsg.ProduceResponse); ok {
+		h.refusals(l, r)
+	}
 	if a.coded {
 		return
 	}
@@ -140,6 +143,17 @@ func (h *heard) response(l *link, c *conn, frame []byte) {
 		}
 		return kind != ""
 	})
+}
+
+// refusals are facts that the broker refuses for themselves.
+func (h *heard) refusals(l *link, r *kmsg.ProduceResponse) {
+	for _, t := range r.Topics {
+		for i := range t.Partitions {
+			if p := &t.Partitions[i]; p.ErrorCode == kerr.MessageTooLarge.Code && (t.TopicID == h.topics[schemas.TopicFacts] || t.Topic == schemas.TopicFacts.String()) {
+				h.s.expected.excuses.told(l, p.Partition, time.Now())
+			}
+		}
+	}
 }
 
 func (a *answer) read(frame []byte) bool {

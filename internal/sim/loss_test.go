@@ -59,7 +59,7 @@ func (s *sim) offsetsLost(f fault) {
 	if err != nil || resp.Error() != nil {
 		return // somebody is a member still
 	}
-	s.expected.stops[p], s.expected.must[p], s.expected.cause[p] = true, "X5d", "offsets lost"
+	s.expected.has(p, "X5d", "offsets lost")
 	s.adopt = append(s.adopt, adoption{p, c})
 }
 
@@ -93,9 +93,10 @@ func (s *sim) truncated(f fault) {
 	if err != nil || ends[schemas.TopicEvents][p] <= c.Offset || !s.spoken() || !s.deleteTo(schemas.TopicEvents, p) {
 		return
 	}
-	s.expected.stops[p] = true
 	if ok && c.Offset > 0 {
 		s.expected.halts(p, "X5f", "truncated", c)
+	} else {
+		s.expected.may(p, "X5f")
 	}
 }
 
@@ -124,7 +125,7 @@ func (s *sim) adopted() bool {
 	}
 	for _, a := range s.adopt {
 		commits[a.partition] = a.commit
-		s.expected.stops[a.partition], s.expected.must[a.partition] = false, ""
+		s.expected.mended(a.partition)
 	}
 	s.adopt = nil
 	if err := s.tool.Commit(s.ctx, group, schemas.TopicEvents, commits); err != nil {

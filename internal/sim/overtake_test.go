@@ -102,6 +102,6 @@ func (s *sim) offsetForged(f fault) {
 	if s.tool.Commit(s.ctx, group, schemas.TopicEvents, commits) != nil {
 		return // somebody is a member still
 	}
-	s.expected.stops[p], s.expected.must[p], s.expected.cause[p] = true, "X5d", "offset forged"
+	s.expected.has(p, "X5d", "offset forged")
 	s.adopt = append(s.adopt, adoption{p, c})
 }

@@ -118,9 +118,9 @@ func (s *sim) checkRest(l *logs) {
 	}
 }
 
-// stops is I8 for a partition that stops, whatever becomes of the process: a fault makes it, or its record was refused (X6).
+// stops is I8 for a partition that stops, whatever becomes of the process: a fault makes it.
 func (s *sim) stops(l *life, p int32, rule string) {
-	if l.dead.Load() || s.expected.stops[p] || rule == "X6" && s.expected.refused(p) {
+	if l.dead.Load() || s.expected.excuses.take(l.link, p, rule, time.Now()) {
 		return
 	}
 	s.fail("I8", "partition %d of %s has stopped for nothing, by %s", p, l.of.name, rule)

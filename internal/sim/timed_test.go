@@ -421,8 +421,8 @@ func (s *sim) double(i *instance, f fault) {
 // recordRefused lets the broker refuse one record for itself: its partition stops by X6 until somebody restarts the process.
 func (s *sim) recordRefused(f fault) {
 	p := int32(f.N % partitions)
+	s.expected.excuses.refuses(p)
 	h := s.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: schemas.TopicFacts.String(), Partitions: []int32{p}, Err: kerr.MessageTooLarge, Count: 1})
-	s.expected.refusals = append(s.expected.refusals, refusal{p, h})
 	s.faults.mu.Lock()
 	s.faults.handles[fmt.Sprintf("%d record refused", 1000+f.Index)] = h
 	s.faults.mu.Unlock()
