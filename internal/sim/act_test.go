@@ -34,7 +34,8 @@ func (s *sim) act() {
 func (s *sim) settle() {
 	quiet, mended, restless := 0, false, ""
 	const longest = quietMax * 3 / 4
-	for until := time.Now().Add(quietMax + s.ahead); time.Now().Before(until); {
+	patience := s.patience()
+	for until := time.Now().Add(patience); time.Now().Before(until); {
 		s.pause(500 * time.Millisecond)
 		s.revive()
 		lag, coupons := s.reader.open(&s.expected)
@@ -55,13 +56,22 @@ func (s *sim) settle() {
 	}
 	if quiet < 3 {
 		lag, coupons := s.reader.open(&s.expected)
-		s.fail("I8", "%v after the faults stopped there is a lag of %d, and %d coupons are on their way or past their validity", quietMax, lag, coupons)
+		s.fail("I8", "%v after the faults stopped there is a lag of %d, and %d coupons are on their way or past their validity", patience, lag, coupons)
 		restless = s.restless() // which may be why
 	}
 	if restless != "" {
-		s.fail("I8", "%v after the faults stopped %s", quietMax, restless)
+		s.fail("I8", "%v after the faults stopped %s", patience, restless)
 	}
 	s.expectStops()
+}
+
+// patience is how long rest is waited for.
+func (s *sim) patience() time.Duration {
+	ahead := int64(0)
+	for _, i := range s.fleet {
+		ahead = max(ahead, i.clock.ahead.Load())
+	}
+	return quietMax + time.Duration(ahead)
 }
 
 // restless says what is not at rest, beside what a subscriber sees. Asking the broker takes time, in which a member may be given up.

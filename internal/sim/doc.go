@@ -2,7 +2,7 @@
 // disks in memory and models of Redis and the issuer, and faults drawn from one random source. The same seed is the same run.
 //
 // What lives here: the world, the faults, the inputs, and the oracles I1 to I10 that judge the logs afterwards. It is test code, behind the build tag
-// synctests, which franz-go needs in a bubble. Nothing of hongbao imports it.
+// synctests, which franz-go needs in a bubble; what an oracle excuses is not, and has tests of its own. Nothing of hongbao imports it.
 //
 // What must never live here: code of what is judged. The oracles read raw records with generated messages and their own arithmetic. They share with what
 // they judge schemas (topics, partitioner, messages) and topiclog (where topics end, what the group has committed); I6 also eventstore, which opens the

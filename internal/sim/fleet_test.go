@@ -25,13 +25,12 @@ type instance struct {
 	disk    *eventstore.Memory
 	life    *life
 	lives   int
-	clock   atomic.Int64 // nanoseconds beside the true time
-	past    []*life      // all of them, to be waited for
-	gone    bool         // not to be started again
-	foreign bool         // on another one's directory
-	jumped  atomic.Bool  // the clock has, and nobody has read it since
-	changed string       // what became of the directory since its process ended
-	flipped *flipped     // a bit of the directory that nobody has read since
+	clock   clock
+	past    []*life  // all of them, to be waited for
+	gone    bool     // not to be started again
+	foreign bool     // on another one's directory
+	changed string   // what became of the directory since its process ended
+	flipped *flipped // a bit of the directory that nobody has read since
 }
 
 // life is one run of it.
@@ -68,10 +67,11 @@ func (i *instance) begin() {
 		i.changed = ""
 	}
 	now := func() time.Time {
-		if !l.dead.Load() && i.jumped.CompareAndSwap(true, false) {
+		at, met := i.clock.now(!l.dead.Load())
+		if met {
 			s.hit("clock jump")
 		}
-		return time.Now().Add(time.Duration(i.clock.Load()))
+		return at
 	}
 	rng := rand.New(rand.NewPCG(s.seed, uint64(i.lives)<<32|uint64(len(i.name))<<16|uint64(i.name[len(i.name)-1])))
 	var err error
@@ -171,8 +171,7 @@ func (s *sim) heal() {
 	s.revokes.end()
 	s.issuer.trouble(false, 0)
 	for _, i := range s.fleet {
-		i.clock.Store(0)
-		i.jumped.Store(false)
+		i.clock.jump(0)
 		if i.life != nil {
 			i.life.disk.mend()
 		}

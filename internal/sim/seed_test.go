@@ -64,7 +64,6 @@ type sim struct {
 	healing  chan struct{}  // closed when the faults are over
 	allDown  bool           // nobody may be started
 	last     []func()       // what counts a fault when all is over
-	ahead    time.Duration  // how far a clock was
 	overrun  []string       // who came back after others went on, and has not been told
 	adopt    []adoption
 	expected expected

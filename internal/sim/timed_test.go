@@ -337,9 +337,7 @@ func (s *sim) clockJump(f fault) {
 	if f.N%2 == 0 {
 		d = -time.Duration(f.N) * time.Second / 2
 	}
-	s.ahead = max(s.ahead, d)
-	i.jumped.Store(d != 0)
-	i.clock.Store(int64(d))
+	i.clock.jump(d)
 }
 
 // diskFault makes a disk fail at one of its next writes or syncs: the process must end.
