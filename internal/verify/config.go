@@ -58,7 +58,8 @@ type Config struct {
 	Group string // of the pipeline; its committed offsets say how far the facts reach
 	// Keys verify invite codes. A well-formed code under a key that is not among them is taken as the
 	// fact took it, and counted: keys are secrets that an auditor may not have, and are dropped before
-	// the events under them. Nil: the published demo key.
+	// the events under them. The demo key is good for the demo campaign alone, whoever asks. Nil: the
+	// published demo key.
 	Keys *schemas.CodeKeys
 	// Stock adds the check of that name. Nil leaves it out.
 	Stock Stock

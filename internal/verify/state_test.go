@@ -107,6 +107,36 @@ func TestWithoutCodeKeys(t *testing.T) {
 	}
 }
 
+// The demo key is published, so it signs nothing but the demo campaign's codes, whatever keys are given.
+func TestDemoCodeElsewhere(t *testing.T) {
+	t.Parallel()
+	others, err := schemas.ParseCodeKeys("keys", []byte("keys: [{id: 9, secret: "+base64.StdEncoding.EncodeToString(make([]byte, 32))+", mint: true}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc := newScenario(t)
+	text := strings.Replace(string(sc.campaign.Text), "campaign: 1\n", "campaign: 8\n", 1)
+	if sc.campaign, err = schemas.ParseCampaign("elsewhere.yaml", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	sc.p.activate()
+	first := sc.p.userID(1)
+	f := sc.p.accept(sc.share(sc.p, first, first, 60), 0)
+	sc.p.end()
+	c := config(sc.build())
+	for _, c.Keys = range []*schemas.CodeKeys{others, schemas.DemoCodeKeys()} {
+		if r := mustRun(t, c); !has(r, CheckGraph, "is ACCEPTED; recomputed: BAD_CODE") {
+			t.Errorf("report:\n%s", printed(t, r))
+		}
+	}
+	f.f.Kind, f.f.Verdict.Reason = schemas.FactRefused, pb.Reason_REASON_BAD_CODE
+	c = config(sc.build())
+	c.Keys = others
+	if r := mustRun(t, c); !r.OK {
+		t.Errorf("report:\n%s", printed(t, r))
+	}
+}
+
 // movingLog is a living system: the early ends lie before the last step.
 type movingLog struct {
 	*memLog
