@@ -178,17 +178,34 @@ func TestDataDirectory(t *testing.T) {
 	checkCounts(t, last, stream.Counts())
 }
 
-// refusingFS is a disk that refuses to open files of one directory for reading.
+// refusingFS is a disk that refuses to read what has a name that begins with under.
 type refusingFS struct {
 	vfs.FS
 	under   string
 	refuses atomic.Bool
+	refused atomic.Int32
+}
+
+func (r *refusingFS) refuse(op, name string) error {
+	if !r.refuses.Load() || !strings.HasPrefix(name, r.under) {
+		return nil
+	}
+	r.refused.Add(1)
+	return &fs.PathError{Op: op, Path: name, Err: syscall.EACCES}
+}
+
+// List is part of vfs.FS.
+func (r *refusingFS) List(dir string) ([]string, error) {
+	if err := r.refuse("list", dir); err != nil {
+		return nil, err
+	}
+	return r.FS.List(dir)
 }
 
 // Open is part of vfs.FS.
 func (r *refusingFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
-	if r.refuses.Load() && strings.HasPrefix(name, r.under) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}
+	if err := r.refuse("open", name); err != nil {
+		return nil, err
 	}
 	return r.FS.Open(name, opts...)
 }
@@ -233,5 +250,30 @@ func TestDirectoryRefused(t *testing.T) {
 	f.working(4, p)
 	if r := f.mustVerify(); r.SharesAccepted != 6 {
 		t.Errorf("%d shares accepted of 6", r.SharesAccepted)
+	}
+}
+
+// TestDirectoryRefusedInRestore: the system refuses the new database with which a restore replaces another history's. The partition opens its directory
+// again, and not what it had open, which has no database any more (X5e).
+func TestDirectoryRefusedInRestore(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, partitions(2))
+	d := f.feed()
+	d.put(d.share(1, f.chainIn(0, 1), f.chainIn(0, 1)), d.share(1, f.chainIn(1, 1), f.chainIn(1, 1)))
+	f.start("a")
+	f.mustVerify()
+	f.end("a")
+	f.foreign(f.dir("foreign"))
+	disk := &refusingFS{FS: vfs.Default, under: filepath.Join(f.dir("foreign"), "p001", "live-000002")}
+	disk.refuses.Store(true)
+	cfg := f.config("a", f.dir("foreign"))
+	cfg.Store.FS, cfg.Lanes = disk, 1
+	p := f.startWith(cfg)
+	f.await("the new database to be refused twice", func() bool { return disk.refused.Load() >= 2 })
+	disk.refuses.Store(false)
+	f.working(2, p)
+	d.put(d.share(1, f.chainIn(1, 2), f.chainIn(1, 2)))
+	if r := f.mustVerify(); r.SharesAccepted != 3 {
+		t.Errorf("%d shares accepted of 3", r.SharesAccepted)
 	}
 }

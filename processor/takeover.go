@@ -39,6 +39,7 @@ func (f *life) own(ctx context.Context, p int32) error {
 	if err := part.reconcile(ctx, &s); err != nil {
 		part.state = nil // half of a fold, perhaps
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
+			part.shut()
 			return &directoryError{err}
 		}
 		return err
@@ -90,13 +91,18 @@ func (p *partition) reconcile(ctx context.Context, s *settled) error {
 
 // discard throws the live data of the partition away; its checkpoints stay.
 func (p *partition) discard() error {
+	p.shut()
+	return p.x.store.Discard(p.id)
+}
+
+// shut closes the store, whose word does not matter any more: it may be without its database, where a restore had begun to replace it.
+func (p *partition) shut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.store != nil {
-		_ = p.store.Close() // what it could still say does not matter
+		_ = p.store.Close()
 		p.store, p.state, p.undo = nil, nil, releaseQueue{}
 	}
-	return p.x.store.Discard(p.id)
 }
 
 // compare goes by (seq, hash) alone, never by names.
