@@ -304,7 +304,7 @@ func TestCouponDeadBroken(t *testing.T) {
 		{
 			name: "forged command executed", check: CheckCoupons, says: "where no command for it is",
 			before: func(sc *scenario) {
-				cmd := *sc.p.commands[len(sc.p.commands)-5] // of a fact that is, under an unknown key
+				cmd := *sc.p.commands[len(sc.p.commands)-6] // of a fact that is, under an unknown key
 				sc.p.coupon(&cmd).issue()
 				sc.p.end()
 			},

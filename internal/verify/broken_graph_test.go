@@ -201,7 +201,7 @@ func TestRewardsBroken(t *testing.T) {
 		},
 		{
 			name: "command doubled", check: CheckRewards, says: "or is its second one",
-			before: func(sc *scenario) { sc.p.command(sc.joinA, sc.p.commands[0].c) },
+			before: func(sc *scenario) { sc.p.command(sc.joinA, sc.p.commands[1].c) },
 		},
 		{
 			name: "command sent again while no first one is dead", check: CheckRewards, says: "or is its second one",
@@ -218,7 +218,7 @@ func TestRewardsBroken(t *testing.T) {
 			name: "commands swapped", check: CheckRewards, says: "coupon.commands has",
 			before: func(sc *scenario) {
 				c := sc.p.commands
-				c[1].c, c[2].c, c[1].of, c[2].of = c[2].c, c[1].c, c[2].of, c[1].of
+				c[1].c, c[3].c, c[1].of, c[3].of = c[3].c, c[1].c, c[3].of, c[1].of
 			},
 		},
 		{

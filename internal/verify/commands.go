@@ -25,6 +25,7 @@ type intake struct {
 
 // badCommand is a command that nobody can execute.
 type badCommand struct {
+	id      schemas.CouponID // that it names; zero: it does not decode
 	offset  int64
 	reasons uint64
 	letters int
@@ -54,7 +55,7 @@ func (p *partition) nextOwn() *schemas.Command {
 			continue
 		}
 		if c.FactSeq != 0 && p.forged(c, r) {
-			p.bury(r)
+			p.bury(c, r)
 			continue
 		}
 		if c.FactSeq != 0 && p.isOwnAgain(c) {
@@ -101,7 +102,7 @@ func (p *partition) checkCommands(c *campaign, v *schemas.Verdict) {
 		if cmd.Decode(r.Value) == nil && p.checkCommand(c, v, &cmd, r) {
 			found++
 		} else {
-			p.bury(r)
+			p.bury(&cmd, r)
 		}
 	}
 	delete(p.intake.aside, p.at)
@@ -153,14 +154,14 @@ func (p *partition) forged(cmd *schemas.Command, r *topiclog.Record) bool {
 }
 
 // bury expects a dead letter about a command that hongbao did not sign.
-func (p *partition) bury(r *topiclog.Record) {
-	p.intake.bad = append(p.intake.bad, badCommand{offset: r.Offset, reasons: bit(pb.Reason_REASON_INVALID_FIELD)})
+func (p *partition) bury(cmd *schemas.Command, r *topiclog.Record) {
+	p.intake.bad = append(p.intake.bad, badCommand{offset: r.Offset, id: cmd.CouponID, reasons: bit(pb.Reason_REASON_INVALID_FIELD)})
 }
 
 // orphan is a command without a reward: hongbao's mistake, or under a signature that nobody here knows.
 func (p *partition) orphan(cmd *schemas.Command, r *topiclog.Record) {
 	if p.signed.Verify(cmd) != schemas.CodeGood {
-		p.bury(r)
+		p.bury(cmd, r)
 		return
 	}
 	p.ungranted(r.Offset, cmd.CouponID, cmd.FactSeq)
@@ -186,6 +187,9 @@ func (p *partition) checkCommand(c *campaign, v *schemas.Verdict, cmd *schemas.C
 			return true // paid before under another version: the id is known, nothing is issued twice
 		}
 		if what := p.commandDiffers(c, v, g, cmd); what != "" {
+			if p.signed.Verify(cmd) != schemas.CodeGood {
+				return false // forged: the genuine one is there beside it, or missing
+			}
 			p.v.badAt(CheckRewards, r, p.id, "the command at offset %d of coupon.commands has another %s than the reward of seq %d", r.Offset, what, p.at)
 		}
 		co := p.coupons.add(cmd, r.Offset)
@@ -278,7 +282,9 @@ func (p *partition) endCommands() {
 	for seq, rs := range p.intake.aside {
 		for _, r := range rs {
 			if seq <= p.seq || r.Offset < p.v.early[schemas.TopicCommands][p.id] {
-				p.bury(r)
+				var cmd schemas.Command
+				_ = cmd.Decode(r.Value) // it did before
+				p.bury(&cmd, r)
 			}
 		}
 	}

@@ -243,6 +243,7 @@ func (sc *scenario) forgeries() {
 		cmd.mac = f.mac
 		sc.bury(cmd, pb.Reason_REASON_INVALID_FIELD)
 	}
+	p.command(sc.joinA, p.commands[0].c) // sent again by somebody who saw the letter of the copy
 }
 
 // unbury takes back the letter of a command.

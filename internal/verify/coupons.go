@@ -168,6 +168,11 @@ func (p *partition) lettersOfLate(a *againCommand) (least, most int32) {
 // checkOwnAgain: a reward has one command, and a second one only once a first lies in coupon.dead. What is newer than that is not judged (V2).
 func (p *partition) checkOwnAgain(taken int64) {
 	buried := map[schemas.CouponID]bool{}
+	for i := range p.intake.bad { // a copy of it that somebody forged is what a person saw dead
+		if b := &p.intake.bad[i]; b.letters > 0 {
+			buried[b.id] = true
+		}
+	}
 	for i := range p.intake.again {
 		a := &p.intake.again[i]
 		if !a.own || a.offset >= max(taken, p.v.early[schemas.TopicCommands][p.id]) {

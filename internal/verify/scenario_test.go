@@ -75,8 +75,8 @@ func (sc *scenario) begin() {
 	sc.shareS = sc.share(p, sc.s, sc.s, 1)
 	first := p.accept(sc.shareS, 0)
 	sc.joinA = sc.joined(p, sc.s, sc.s, sc.a, 2, 1, 1)
-	sc.ahead = p.command(nil, p.commands[0].c) // of joinC, which comes later
-	sc.ahead.c.CouponID[0] ^= 1
+	sc.ahead = p.command(nil, p.commands[0].c)                                              // of joinC, which comes later
+	sc.ahead.c.CouponID = sc.reward("welcome", sc.c, 0, fmt.Sprintf("J:%d", sc.c)).CouponID // anybody can compute it
 	sc.ahead.mac = stranger
 	p.duplicate(sc.join(p, sc.s, sc.s, sc.a, 3), sc.joinA)
 	again := *sc.shareS
