@@ -186,12 +186,12 @@ func refusals(t *testing.T, p place) {
 func largeAmounts(t *testing.T, p place) {
 	ctx := t.Context()
 	p.openAll(t)
-	c := &schemas.Campaign{ID: 1, Version: 1, Coupons: []schemas.CouponKind{{Name: []byte("huge"), Stock: maxExact - 1}}}
+	c := &schemas.Campaign{ID: 1, Version: 1, Coupons: []schemas.CouponKind{{Name: []byte("huge"), Stock: schemas.MaxCount - 1}}}
 	if err := p.Declare(ctx, c); err != nil {
 		t.Fatal(err)
 	}
 	requests := []Request{
-		{ID: testID(1), Campaign: 1, Kind: "huge", ValueMinor: maxExact - 1, Currency: "CNY"},
+		{ID: testID(1), Campaign: 1, Kind: "huge", ValueMinor: schemas.MaxCount - 1, Currency: "CNY"},
 		{ID: testID(2), Campaign: 1, Kind: "huge", ValueMinor: 1, Currency: "CNY"},
 		{ID: testID(3), Campaign: 1, Kind: "huge", ValueMinor: 1, Currency: "CNY"},
 		{ID: testID(4), Campaign: 1, Kind: "huge", ValueMinor: 0, Currency: "CNY"},
@@ -206,7 +206,7 @@ func largeAmounts(t *testing.T, p place) {
 			t.Errorf("coupon of %d minor units: %s, want %s", requests[i].ValueMinor, results[i].Answer, want)
 		}
 	}
-	if err := p.TopUp(ctx, TopUp{Campaign: 1, Number: 1, Kind: "huge", Pieces: maxExact}); err != nil {
+	if err := p.TopUp(ctx, TopUp{Campaign: 1, Number: 1, Kind: "huge", Pieces: schemas.MaxCount}); err != nil {
 		t.Error(err)
 	}
 	if err := p.TopUp(ctx, TopUp{Campaign: 1, Number: 2, Kind: "huge", Pieces: 1}); !errors.Is(err, errTooMuch) {
@@ -216,10 +216,10 @@ func largeAmounts(t *testing.T, p place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := counts.Budgets[0].Spent; got != maxExact {
-		t.Errorf("spent %d, want %d", got, int64(maxExact))
+	if got := counts.Budgets[0].Spent; got != schemas.MaxCount {
+		t.Errorf("spent %d, want %d", got, int64(schemas.MaxCount))
 	}
-	if got := counts.Kinds[0]; got.Done != 3 || got.Declared != 2*maxExact-1 {
+	if got := counts.Kinds[0]; got.Done != 3 || got.Declared != 2*schemas.MaxCount-1 {
 		t.Errorf("stock %+v, want 3 done of 2^54-3", got)
 	}
 }

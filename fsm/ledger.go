@@ -9,9 +9,6 @@ import (
 	"hongbao/schemas"
 )
 
-// maxExact is the largest amount that the scripts count exactly: Lua has doubles only.
-const maxExact = schemas.MaxCount
-
 var errTooMuch = errors.New("would exceed 2^53-1 in all, the most that the issuer counts exactly")
 
 // account is what is declared and used of one kind or currency.
@@ -101,16 +98,16 @@ func (l *ledger) counts() Counts {
 }
 
 func checkDeclaration(c *schemas.Campaign) error {
-	if c.ID < 1 || c.Version < 1 || c.Version > maxExact {
+	if c.ID < 1 || c.Version < 1 || c.Version > schemas.MaxCount {
 		return fmt.Errorf("declare campaign %d version %d: the id must be positive, the version in 1..2^53-1", c.ID, c.Version)
 	}
 	for i := range c.Coupons {
-		if k := &c.Coupons[i]; k.Stock < 0 || k.Stock > maxExact {
+		if k := &c.Coupons[i]; k.Stock < 0 || k.Stock > schemas.MaxCount {
 			return fmt.Errorf("declare campaign %d version %d: stock of %q is %d; must be 0..2^53-1", c.ID, c.Version, k.Name, k.Stock)
 		}
 	}
 	for i := range c.Budget {
-		if b := &c.Budget[i]; b.Minor < 0 || b.Minor > maxExact {
+		if b := &c.Budget[i]; b.Minor < 0 || b.Minor > schemas.MaxCount {
 			return fmt.Errorf("declare campaign %d version %d: budget in %q is %d; must be 0..2^53-1", c.ID, c.Version, b.Currency, b.Minor)
 		}
 	}
@@ -121,7 +118,7 @@ func checkTopUp(t *TopUp) error {
 	switch {
 	case t.Campaign < 1 || t.Number < 1:
 		return fmt.Errorf("top up campaign %d, change %d: both must be positive", t.Campaign, t.Number)
-	case t.Pieces < 0 || t.BudgetMinor < 0 || t.Pieces > maxExact || t.BudgetMinor > maxExact:
+	case t.Pieces < 0 || t.BudgetMinor < 0 || t.Pieces > schemas.MaxCount || t.BudgetMinor > schemas.MaxCount:
 		return fmt.Errorf("top up campaign %d, change %d: %d pieces and %d minor units; a top-up only raises, by at most 2^53-1", t.Campaign, t.Number, t.Pieces, t.BudgetMinor)
 	case t.Pieces > 0 && t.Kind == "" || t.BudgetMinor > 0 && t.Currency == "":
 		return fmt.Errorf("top up campaign %d, change %d: pieces need a coupon kind, budget a currency", t.Campaign, t.Number)
@@ -133,7 +130,7 @@ func checkRemembered(m *Remembered) error {
 	if !m.Answer.Final() {
 		return fmt.Errorf("coupon %x round %d: %q is not a final answer and cannot be restored", m.ID, m.Round, m.Answer)
 	}
-	if m.Answer == Done && (m.ValueMinor < 0 || m.ValueMinor > maxExact) {
+	if m.Answer == Done && (m.ValueMinor < 0 || m.ValueMinor > schemas.MaxCount) {
 		return fmt.Errorf("coupon %x round %d: value %d; must be 0..2^53-1", m.ID, m.Round, m.ValueMinor)
 	}
 	return nil

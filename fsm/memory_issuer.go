@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"hongbao/internal/mutant"
+	"hongbao/schemas"
 )
 
 // MemoryIssuer is the issuer in memory, for tests and simulation: the same answers as
@@ -83,7 +84,7 @@ func (m *MemoryIssuer) decide(q *Request) Answer {
 	}
 	stock, budget := of(l.stock, q.Kind), of(l.budget, q.Currency)
 	switch {
-	case !stock.declared, q.ValueMinor < 0, q.ValueMinor > maxExact-budget.used:
+	case !stock.declared, q.ValueMinor < 0, q.ValueMinor > schemas.MaxCount-budget.used:
 		return Refused
 	case stock.used+1 > stock.limit():
 		return OutOfStock

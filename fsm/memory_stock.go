@@ -51,8 +51,8 @@ func (m *MemoryIssuer) TopUp(_ context.Context, t TopUp) error {
 	if l.topUps[t.Number] {
 		return nil
 	}
-	if t.Pieces > 0 && of(l.stock, t.Kind).extra > maxExact-t.Pieces ||
-		t.BudgetMinor > 0 && of(l.budget, t.Currency).extra > maxExact-t.BudgetMinor {
+	if t.Pieces > 0 && of(l.stock, t.Kind).extra > schemas.MaxCount-t.Pieces ||
+		t.BudgetMinor > 0 && of(l.budget, t.Currency).extra > schemas.MaxCount-t.BudgetMinor {
 		return fmt.Errorf("top up campaign %d, change %d: %w", t.Campaign, t.Number, errTooMuch)
 	}
 	if t.Pieces > 0 {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"hongbao/schemas"
 )
 
 // BenchmarkRealIssue issues one coupon per iteration in batches of 64, and says what
@@ -19,7 +21,7 @@ func BenchmarkRealIssue(b *testing.B) {
 	p := place{fullIssuer: openRedisIssuer(b, client, "")}
 	p.openAll(b)
 	c := demoCampaign()
-	c.Coupons[0].Stock = maxExact
+	c.Coupons[0].Stock = schemas.MaxCount
 	if err := p.Declare(b.Context(), c); err != nil {
 		b.Fatal(err)
 	}

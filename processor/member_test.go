@@ -52,26 +52,32 @@ func TestLeaseReadsGenerationBeforeOwnership(t *testing.T) {
 	}
 }
 
-// TestNewMemberID: a member that the group knows under another id than its ownership belongs to has no lease, once, and
-// everything that was begun before ends; under one id nothing does (X7).
-func TestNewMemberID(t *testing.T) {
-	t.Parallel()
-	x := settleProcessor(t)
-	joined, renewed := make(chan struct{}), 0
+// joinedMember is one that has its first partition.
+func joinedMember(t *testing.T, renewed func()) *member {
+	t.Helper()
+	x, joined := settleProcessor(t), make(chan struct{})
 	m := &member{
 		group: "g", instance: "a", topic: x.routes.names[schemas.TopicEvents], log: slog.New(slog.DiscardHandler),
-		take: func(int32) { close(joined) }, release: func(context.Context, []int32) {}, lose: func([]int32) {},
-		renewed: func() { renewed++ },
+		take: func(int32) { close(joined) }, release: func(context.Context, []int32) {}, lose: func([]int32) {}, renewed: renewed,
 	}
 	if err := m.start(x.plain.Opts()); err != nil {
 		t.Fatal(err)
 	}
-	defer m.cl.Close()
+	t.Cleanup(m.cl.Close)
 	select {
 	case <-joined:
 	case <-t.Context().Done():
 		t.Fatal("no partition was assigned")
 	}
+	return m
+}
+
+// TestNewMemberID: a member that the group knows under another id than its ownership belongs to has no lease, once, and
+// everything that was begun before ends; under one id nothing does (X7).
+func TestNewMemberID(t *testing.T) {
+	t.Parallel()
+	renewed := 0
+	m := joinedMember(t, func() { renewed++ })
 	nobody := func(int32) {}
 	first, ok := m.lease(nobody)
 	again, still := m.lease(nobody)
@@ -93,21 +99,7 @@ func TestNewMemberID(t *testing.T) {
 // that is answered with UNKNOWN_MEMBER_ID takes back what was proved before (X11).
 func TestLeaseBelongsToAGeneration(t *testing.T) {
 	t.Parallel()
-	x := settleProcessor(t)
-	joined := make(chan struct{})
-	m := &member{
-		group: "g", instance: "a", topic: x.routes.names[schemas.TopicEvents], log: slog.New(slog.DiscardHandler),
-		take: func(int32) { close(joined) }, release: func(context.Context, []int32) {}, lose: func([]int32) {},
-	}
-	if err := m.start(x.plain.Opts()); err != nil {
-		t.Fatal(err)
-	}
-	defer m.cl.Close()
-	select {
-	case <-joined:
-	case <-t.Context().Done():
-		t.Fatal("no partition was assigned")
-	}
+	m := joinedMember(t, func() {})
 	if err := m.prove(t.Context(), 0); err != nil || !m.confirmedWithin(time.Hour) {
 		t.Fatalf("a heartbeat after the assignment: %v", err)
 	}

@@ -27,8 +27,11 @@ type CouponKind struct {
 	Currency   []byte
 }
 
-// Kind finds a coupon kind by its name; nil: the campaign has none of that name.
+// Kind finds a coupon kind by its name; nil: the campaign has none of that name, or is nil itself.
 func (c *Campaign) Kind(name []byte) *CouponKind {
+	if c == nil {
+		return nil
+	}
 	for i := range c.Coupons {
 		if bytes.Equal(c.Coupons[i].Name, name) {
 			return &c.Coupons[i]

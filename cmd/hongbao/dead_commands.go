@@ -128,11 +128,11 @@ func (d *deadCommand) compare(f *schemas.Fact, rules *schemas.Campaign) {
 		if r.CouponID != d.said.CouponID {
 			continue
 		}
-		if rules == nil || rules.Kind(r.Coupon) == nil {
+		k := rules.Kind(r.Coupon)
+		if k == nil {
 			d.Refusal = fmt.Sprintf("the facts before seq %d do not say what coupon %q of campaign %d is worth; a command says it", f.Seq, r.Coupon, f.Verdict.Campaign)
 			return
 		}
-		k := rules.Kind(r.Coupon)
 		r.ValueMinor, r.Currency, r.ValidForMS = k.ValueMinor, k.Currency, k.ValidForMS
 		d.granted = schemas.RewardCommand(&f.Verdict, &r, f.Seq)
 		d.Refusal = differs(&d.said, &d.granted)

@@ -67,21 +67,9 @@ func (l *ledger) book(user int64, rule, coupon, currency []byte, g Grants) {
 	l.grants[k] = have
 }
 
-// kind is the coupon kind that a reward names, as the rules have it.
-func kind(rules *schemas.Campaign, name []byte) *schemas.CouponKind {
-	if rules == nil {
-		return nil
-	}
-	i := slices.IndexFunc(rules.Coupons, func(k schemas.CouponKind) bool { return string(k.Name) == string(name) })
-	if i < 0 {
-		return nil
-	}
-	return &rules.Coupons[i]
-}
-
 // before books a recorded reward; false: the rules do not know its coupon.
 func (l *ledger) before(r *schemas.Reward, rules *schemas.Campaign) bool {
-	k := kind(rules, r.Coupon)
+	k := rules.Kind(r.Coupon)
 	if k == nil {
 		return false
 	}
@@ -96,7 +84,7 @@ func (l *ledger) after(r *schemas.Reward) {
 
 // keep books a recorded reward that stands.
 func (l *ledger) keep(r *schemas.Reward, rules *schemas.Campaign) {
-	if k := kind(rules, r.Coupon); k != nil {
+	if k := rules.Kind(r.Coupon); k != nil {
 		l.book(r.Beneficiary, r.Rule, r.Coupon, k.Currency, Grants{AfterCount: 1, AfterMinor: k.ValueMinor})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/zeebo/xxh3"
@@ -19,7 +20,7 @@ type intake struct {
 	command schemas.Command
 	at      *topiclog.Record             // the own command that is next; nil: not read yet
 	aside   map[int64][]*topiclog.Record // by the seq that they name: not known for hongbao's own, and what stands behind them was due before
-	bad     []badCommand                 // for coupon.dead, by offset
+	bad     []badCommand                 // for coupon.dead
 	again   []againCommand               // by offset
 }
 
@@ -279,8 +280,8 @@ func (p *partition) endCommands() {
 			p.orphan(cmd, r)
 		}
 	}
-	for seq, rs := range p.intake.aside {
-		for _, r := range rs {
+	for _, seq := range slices.Sorted(maps.Keys(p.intake.aside)) { // in one order, since the report is
+		for _, r := range p.intake.aside[seq] {
 			if seq <= p.seq || r.Offset < p.v.early[schemas.TopicCommands][p.id] {
 				var cmd schemas.Command
 				_ = cmd.Decode(r.Value) // it did before
